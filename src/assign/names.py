@@ -58,18 +58,14 @@ _WAVE_FORMAT = "%Y%m%dT%H%M%SZ"
 def check_port(text: str, *, field: str = "") -> Port:
     """`text` as a UN/LOCODE without space: `NLRTM`. Raises InvalidInput (PORT_FORM)."""
     if not _LOCODE.fullmatch(text):
-        raise InvalidInput(
-            "PORT_FORM", "A port is a UN/LOCODE of five characters, as in NLRTM.", field=field
-        )
+        raise InvalidInput("PORT_FORM", "A port is a UN/LOCODE of five characters, as in NLRTM.", field=field)
     return Port(text)
 
 
 def check_terminal(text: str, *, field: str = "") -> TerminalCode:
     """`text` as an SMDG terminal code: `RWG`. Raises InvalidInput (TERMINAL_FORM)."""
     if not _TERMINAL.fullmatch(text):
-        raise InvalidInput(
-            "TERMINAL_FORM", "A terminal is an SMDG code of up to six capitals and digits.", field=field
-        )
+        raise InvalidInput("TERMINAL_FORM", "A terminal is an SMDG code of up to six capitals and digits.", field=field)
     return TerminalCode(text)
 
 
@@ -155,9 +151,7 @@ def _parse_wave_start(text: str, field: str) -> datetime:
     except ValueError:
         start = None
     if start is None or start.strftime(_WAVE_FORMAT) != text:
-        raise InvalidInput(
-            "WAVE_FORM", "A wave is named by its start in UTC: 20261124T060000Z.", field=field
-        )
+        raise InvalidInput("WAVE_FORM", "A wave is named by its start in UTC: 20261124T060000Z.", field=field)
     return start
 
 

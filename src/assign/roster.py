@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,7 @@ class RosterEntry:
 def find_overlap(entries: Iterable[RosterEntry]) -> tuple[RosterEntry, RosterEntry] | None:
     """The first two entries of one person whose times overlap, by person and start; None if there are none."""
     ordered = sorted(entries, key=lambda entry: (entry.person, entry.start, entry.end))
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in itertools.pairwise(ordered):
         if earlier.person == later.person and later.start < earlier.end:
             return earlier, later
     return None

@@ -117,9 +117,7 @@ def beacon_from_json(data: bytes) -> BeaconInfo:
     except InvalidInput as error:
         raise _malformed(error.message) from None
     if value["chain_hash"] != info.chain_hash.hex():
-        raise Corrupt(
-            "BEACON_CHAIN_HASH", "The chain hash does not belong to this schedule and these keys."
-        )
+        raise Corrupt("BEACON_CHAIN_HASH", "The chain hash does not belong to this schedule and these keys.")
     return info
 
 

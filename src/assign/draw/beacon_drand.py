@@ -132,9 +132,7 @@ def quicknet() -> DrandBeacon:
 
 
 def _decode_signature(evidence: bytes) -> G1Point:
-    malformed = Corrupt(
-        "BEACON_EVIDENCE_MALFORMED", "A drand signature is a compressed G1 point, 48 bytes."
-    )
+    malformed = Corrupt("BEACON_EVIDENCE_MALFORMED", "A drand signature is a compressed G1 point, 48 bytes.")
     if len(evidence) != SIGNATURE_BYTES:
         raise malformed
     try:

@@ -70,9 +70,7 @@ _COMMITMENT_KEYS = {"anchor", "genesis", "length_rounds", "name", "period_second
 
 def chain_context(*, name: str, period_seconds: int, genesis_unix: int, length_rounds: int) -> bytes:
     """The 32 bytes that tie every step of a chain to its party and its schedule."""
-    return sha256(
-        lp(_DOMAIN, "chain", name, u64be(period_seconds), u64be(genesis_unix), u64be(length_rounds))
-    )
+    return sha256(lp(_DOMAIN, "chain", name, u64be(period_seconds), u64be(genesis_unix), u64be(length_rounds)))
 
 
 def walk(context: bytes, element: bytes, *, from_round: int, to_round: int) -> bytes:
@@ -272,11 +270,7 @@ def combine_commitments(commitments: Sequence[ChainCommitment]) -> LocalBeacon:
     """The beacon of these parties in this order. Raises InvalidInput unless all share one schedule."""
     schedules = {(c.period_seconds, c.genesis, c.length_rounds) for c in commitments}
     if len(schedules) != 1:
-        raise InvalidInput(
-            "BEACON_SCHEDULES_DIFFER", "All parties need the same period, genesis and length."
-        )
+        raise InvalidInput("BEACON_SCHEDULES_DIFFER", "All parties need the same period, genesis and length.")
     period_seconds, genesis, length_rounds = schedules.pop()
     parties = tuple(commitment.party for commitment in commitments)
-    return LocalBeacon(
-        period_seconds=period_seconds, genesis=genesis, length_rounds=length_rounds, parties=parties
-    )
+    return LocalBeacon(period_seconds=period_seconds, genesis=genesis, length_rounds=length_rounds, parties=parties)

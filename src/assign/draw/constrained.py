@@ -44,9 +44,7 @@ def graph_of(inputs: WaveInputs) -> Graph:
     """The graph that the verdicts span."""
     pools = [eligible_positions(verdicts) for verdicts in inputs.verdicts]
     rows = [
-        row
-        for row, (order, pool) in enumerate(zip(inputs.orders, pools, strict=True))
-        if len(pool) >= order.team_size
+        row for row, (order, pool) in enumerate(zip(inputs.orders, pools, strict=True)) if len(pool) >= order.team_size
     ]
     indptr = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(pools[row]) for row in rows], out=indptr[1:])

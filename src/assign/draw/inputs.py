@@ -7,6 +7,7 @@ follows from the rest by the named rules, and is written out so that every exclu
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -212,9 +213,7 @@ class WaveInputs:
     def small_pools(self) -> list[OrderId]:
         """Orders with fewer eligible persons than `min_pool`."""
         return [
-            order.order
-            for order, row in zip(self.orders, self.verdicts, strict=True)
-            if row.count("+") < self.min_pool
+            order.order for order, row in zip(self.orders, self.verdicts, strict=True) if row.count("+") < self.min_pool
         ]
 
     def to_bytes(self) -> bytes:
@@ -262,8 +261,8 @@ class WaveInputs:
         orders = [order.order for order in self.orders]
         persons = [person.candidate.person for person in self.persons]
         return (
-            all(earlier < later for earlier, later in zip(orders, orders[1:], strict=False))
-            and all(earlier < later for earlier, later in zip(persons, persons[1:], strict=False))
+            all(earlier < later for earlier, later in itertools.pairwise(orders))
+            and all(earlier < later for earlier, later in itertools.pairwise(persons))
             and len(self.verdicts) == len(orders)
             and all(len(row) == len(persons) for row in self.verdicts)
         )

@@ -21,8 +21,6 @@ def reserve_order(inputs: WaveInputs, key: bytes, order: OrderId) -> list[Pseudo
         ValueError: the order is not in the inputs (a programming error).
     """
     row = inputs.verdicts[[frozen.order for frozen in inputs.orders].index(order)]
-    eligible = [
-        person.candidate.person for person, letter in zip(inputs.persons, row, strict=True) if letter == "+"
-    ]
+    eligible = [person.candidate.person for person, letter in zip(inputs.persons, row, strict=True) if letter == "+"]
     permutation = _core.shuffle(len(eligible), reserve_key(key, inputs.origin, inputs.wave, order))
     return [eligible[int(position)] for position in permutation]
