@@ -46,7 +46,7 @@ def draw_key(
 
 
 def reserve_key(key: bytes, origin: str, wave: str, order: str) -> bytes:
-    """The key of one order's reserve order, on a stream of its own: `info=LP("draw/v1","reserve",origin,wave,order)`."""
+    """The key of one order's reserve order, on its own stream: `info=LP("draw/v1","reserve",origin,wave,order)`."""
     return _hkdf(salt=b"", ikm=key, info=lp(PROTOCOL, "reserve", origin, wave, order))
 
 
