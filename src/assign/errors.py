@@ -29,16 +29,18 @@ class AssignError(Exception):
         reason: UPPER_SNAKE_CASE code, stable across releases (`google.rpc.ErrorInfo.reason`).
         message: one or two sentences for a person: what was wrong, what to do.
         field: path of the offending request field (`entries[17].start_time`), or "".
+        also: further errors of the same request, so that a file can be mended in one go.
         status: name of the gRPC status code this class maps to.
     """
 
     status: ClassVar[str] = "INTERNAL"
 
-    def __init__(self, reason: str, message: str, *, field: str = "") -> None:
+    def __init__(self, reason: str, message: str, *, field: str = "", also: tuple[AssignError, ...] = ()) -> None:
         super().__init__(reason, message, field)
         self.reason = reason
         self.message = message
         self.field = field
+        self.also = also
 
     def __str__(self) -> str:
         where = f" (at {self.field})" if self.field else ""

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     SLOT_CANCEL = "slot-cancel"
     KEY_USE = "key-use"
     DRAW = "draw"
+    WAVE_MISSED = "wave-missed"
     REVEAL = "reveal"
     READ = "read"
     REPLACEMENT_REQUEST = "replacement-request"

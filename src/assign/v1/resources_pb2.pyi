@@ -341,12 +341,16 @@ class Wave(_message.Message):
         STATE_PLANNED: Wave._State.ValueType  # 1
         STATE_FROZEN: Wave._State.ValueType  # 2
         STATE_DRAWN: Wave._State.ValueType  # 3
+        STATE_MISSED: Wave._State.ValueType  # 4
+        """Not frozen in time, so never drawn: its orders need other slots."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: Wave.State.ValueType  # 0
     STATE_PLANNED: Wave.State.ValueType  # 1
     STATE_FROZEN: Wave.State.ValueType  # 2
     STATE_DRAWN: Wave.State.ValueType  # 3
+    STATE_MISSED: Wave.State.ValueType  # 4
+    """Not frozen in time, so never drawn: its orders need other slots."""
 
     NAME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
