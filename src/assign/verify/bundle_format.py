@@ -1,0 +1,79 @@
+"""What writing and reading a bundle share: names, limits, the framing of records and entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from assign.errors import Corrupt
+
+__all__ = [
+    "CHECKPOINT",
+    "ENTRIES",
+    "FORMAT",
+    "INPUTS",
+    "LENGTH_BYTES",
+    "MAGIC",
+    "MANIFEST",
+    "MAX_ENTRIES_BYTES",
+    "MAX_ENTRY_BYTES",
+    "MAX_INPUTS_BYTES",
+    "MAX_JSON_VALUES",
+    "MAX_MANIFEST_BYTES",
+    "Record",
+    "json_values",
+    "length_prefix",
+    "split_entries",
+]
+
+FORMAT = "bundle/v1"
+MAGIC = b"assign-bundle/v1\n"
+MAX_MANIFEST_BYTES = 2**25
+MAX_ENTRY_BYTES = 2**22
+MAX_INPUTS_BYTES = 2**26
+# JSON takes some thirty times its size in memory when it is all brackets and commas: bound those as well.
+MAX_JSON_VALUES = 2**22
+MAX_ENTRIES_BYTES = 2**46
+
+MANIFEST, CHECKPOINT, ENTRIES, INPUTS = "manifest", "checkpoint", "entries", "inputs/"
+LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One item of the manifest: a record's name, the size of its body in bytes, and SHA-256 of the body."""
+
+    name: str
+    size: int
+    sha256: bytes
+
+
+def length_prefix(data: bytes) -> bytes:
+    """The length of `data` as 4 bytes, big-endian."""
+    return len(data).to_bytes(LENGTH_BYTES, "big")
+
+
+def split_entries(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """For each block the entries that are complete with it. Raises Corrupt BUNDLE_ENTRIES."""
+    rest = b""
+    for block in blocks:
+        data = rest + block if rest else block
+        position = 0
+        entries: list[bytes] = []
+        while (start := position + LENGTH_BYTES) <= len(data):
+            size = int.from_bytes(data[position:start], "big")
+            if not 0 < size <= MAX_ENTRY_BYTES:
+                raise Corrupt("BUNDLE_ENTRIES", f"An entry in a bundle has 1 to {MAX_ENTRY_BYTES} bytes.")
+            if start + size > len(data):
+                break
+            entries.append(data[start : start + size])
+            position = start + size
+        rest = data[position:]
+        yield entries
+    if rest:
+        raise Corrupt("BUNDLE_ENTRIES", "The last entry in the bundle is cut short.")
+
+
+def json_values(data: bytes) -> int:
+    """At least as many values as the JSON in `data` has (commas in texts count too)."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
