@@ -99,7 +99,13 @@ def test_proofs_by_hand() -> None:
     verify_consistency(size1=6, size2=7, root1=roots[6], root2=ROOT, proof=[PAIRS[2], LEAVES[6], LEFT])
 
 
-INCLUSION = {"index": 3, "size": 7, "leaf": LEAVES[3], "proof": [LEAVES[2], PAIRS[0], RIGHT], "root": ROOT}
+INCLUSION: dict[str, Any] = {
+    "index": 3,
+    "size": 7,
+    "leaf": LEAVES[3],
+    "proof": [LEAVES[2], PAIRS[0], RIGHT],
+    "root": ROOT,
+}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,7 @@ def test_inclusion_refusals(change: dict[str, Any], reason: str) -> None:
     assert caught.value.reason == reason
 
 
-CONSISTENCY = {
+CONSISTENCY: dict[str, Any] = {
     "size1": 3,
     "size2": 7,
     "root1": root_of(LEAVES[:3]),

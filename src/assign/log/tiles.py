@@ -233,7 +233,7 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
 
 
 def parse_bundle(data: bytes, *, width: int) -> list[bytes]:
-    """The `width` entries of `encode_bundle` output. Raises Corrupt BUNDLE_MALFORMED for other bytes."""
+    """The `width` (1..256) entries of `encode_bundle` output. Raises Corrupt BUNDLE_MALFORMED for other bytes."""
     entries: list[bytes] = []
     position = 0
     while position < len(data) and len(entries) < width:
@@ -241,7 +241,7 @@ def parse_bundle(data: bytes, *, width: int) -> list[bytes]:
         position = body + int.from_bytes(data[position:body], "big")
         entries.append(data[body:position])
     # `position` is past the end when the last length or entry was cut short.
-    if position != len(data) or len(entries) != width:
+    if position != len(data) or len(entries) != width or not 1 <= width <= TILE_WIDTH:
         raise Corrupt("BUNDLE_MALFORMED", f"Not a bundle of exactly {width} entries.")
     return entries
 
