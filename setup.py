@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+SOURCE = Path("src/assign")
+OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3", "-fno-strict-aliasing", "-fstack-protector-strong"]
+
 core = Extension(
     "assign._core",
-    sources=["src/assign/_core.pyx"],
-    include_dirs=[numpy.get_include()],
+    sources=[str(SOURCE / "_core.pyx"), str(SOURCE / "core/chacha20.c")],
+    depends=[str(path) for path in (*SOURCE.glob("core/*.h"), *SOURCE.glob("_*.pxd"))],
+    include_dirs=[numpy.get_include(), str(SOURCE)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-    extra_compile_args=["-O3"],
+    extra_compile_args=OPTIMISE,
 )
 
-setup(ext_modules=cythonize([core], language_level=3, compiler_directives={"embedsignature": True}))
+setup(
+    ext_modules=cythonize([core], include_path=["src"], language_level=3, compiler_directives={"embedsignature": True})
+)

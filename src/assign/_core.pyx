@@ -1,0 +1,655 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The compiled core: keystream, shuffle and the constrained draw. `docs/draw.md` is its specification.
+
+Everything a caller can get wrong is refused here with InvalidInput; below this door nothing checks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from assign._start cimport move_along, search, serve
+from assign._state cimport (
+    NOBODY,
+    Left,
+    Sitter,
+    State,
+    assign_below32,
+    assign_below64,
+    assign_chacha20,
+    assign_chacha20_blocks,
+    assign_chacha20_init,
+    assign_stream,
+    assign_stream_init,
+    assign_wipe,
+)
+from assign._walk cimport freeze_loads, order_teams, take_chairs, walk
+
+from assign.errors import InvalidInput
+
+ALGORITHM = "frozen-chair-walk/v1"
+
+cdef enum:
+    BLOCK_BYTES = 64
+    KEY_BYTES = 32
+    STEPS_A_SEAT = 16
+    STEPS_AT_LEAST = 2048
+    WALKS_AT_LEAST = 16
+    PILOT_WALKS = 8
+    PILOT_STEPS_AT_LEAST = 64
+    PILOT_SEATS_A_STEP = 2
+    LIMIT_A_NODE = 16
+    LIMIT_AT_LEAST = 1024
+
+cdef int64_t MAX_KEYSTREAM_BYTES = <int64_t>64 << 32  # the block counter has 32 bits
+cdef int64_t MAX_SHUFFLE = (<int64_t>1 << 32) - 1
+cdef int64_t MAX_ITEMS = (<int64_t>1 << 31) - 1
+
+
+class Draw(NamedTuple):
+    """One draw's outcome and how it was reached.
+
+    Attributes:
+        seats: int32[seats], person of each seat, orders in turn; -1 on every seat of an order left over.
+        service_order: int32[n], the orders in the turn in which they were served or refused.
+        walks, steps, undone: mixing walks, their steps, and walks that were too long and undone.
+        pilot_walks, pilot_steps: the same of the pilot that fixed the number of walks.
+        searches: seats for which others had to be moved, or could not be.
+    """
+
+    seats: object
+    service_order: object
+    walks: int
+    steps: int
+    undone: int
+    pilot_walks: int
+    pilot_steps: int
+    searches: int
+
+
+cdef struct Health:
+    int64_t walks
+    int64_t steps
+    int64_t undone
+    int64_t pilot_walks
+    int64_t pilot_steps
+
+
+# -- keystream and shuffle -----------------------------------------------------------------------
+
+
+cdef const uint8_t *key_bytes(object key) except NULL:
+    if type(key) is not bytes or len(<bytes>key) != KEY_BYTES:
+        raise InvalidInput("DRAW_KEY", "A draw key is bytes of length 32.", field="key")
+    return <const uint8_t *><const char *><bytes>key
+
+
+cdef void open_stream(assign_stream *stream, const uint8_t *key, const char *tag, int64_t index) noexcept nogil:
+    """The stream of one use of the key: its nonce is `tag` and `index`, little-endian."""
+    cdef uint8_t nonce[12]
+    cdef int i
+    memcpy(nonce, tag, 4)
+    for i in range(8):
+        nonce[4 + i] = <uint8_t>(index >> (8 * i))
+    assign_stream_init(stream, key, nonce)
+
+
+cdef int64_t whole_number(object value, int64_t largest, str reason, str field) except -1:
+    if type(value) is not int or not 0 <= value <= largest:
+        raise InvalidInput(reason, f"This must be an integer within 0..{largest}.", field=field)
+    return value
+
+
+def keystream(key, length):
+    """The first `length` bytes of ChaCha20 (RFC 8439) under `key`, nonce 0, counter 0.
+
+    Raises:
+        InvalidInput: DRAW_KEY, KEYSTREAM_LENGTH (over 2^38 bytes, or not an integer).
+    """
+    cdef const uint8_t *secret = key_bytes(key)
+    cdef int64_t size = whole_number(length, MAX_KEYSTREAM_BYTES, "KEYSTREAM_LENGTH", "length")
+    cdef int64_t whole = size // BLOCK_BYTES
+    cdef bytes result = PyBytes_FromStringAndSize(NULL, size)
+    cdef uint8_t *out = <uint8_t *><char *>result
+    cdef uint8_t last[BLOCK_BYTES]
+    cdef uint8_t nonce[12]
+    cdef assign_chacha20 cipher
+    with nogil:
+        memset(nonce, 0, sizeof(nonce))
+        assign_chacha20_init(&cipher, secret, nonce)
+        assign_chacha20_blocks(&cipher, out, whole)
+        if size % BLOCK_BYTES:
+            assign_chacha20_blocks(&cipher, last, 1)
+            memcpy(out + whole * BLOCK_BYTES, last, size % BLOCK_BYTES)
+            assign_wipe(last, sizeof(last))
+        assign_wipe(&cipher, sizeof(cipher))
+    return result
+
+
+cdef extern from "Python.h":
+    bytes PyBytes_FromStringAndSize(const char *source, Py_ssize_t size)
+
+
+def shuffle(n, key):
+    """A uniform permutation of 0 .. n-1 as uint32[n].
+
+    Fisher-Yates from the last place down, each index from 64-bit words of `keystream(key, ...)` by
+    Lemire's unbiased method (arXiv 1805.10941).
+
+    Raises:
+        InvalidInput: DRAW_KEY, SHUFFLE_SIZE (over 2^32 - 1, or not an integer).
+    """
+    cdef const uint8_t *secret = key_bytes(key)
+    cdef int64_t size = whole_number(n, MAX_SHUFFLE, "SHUFFLE_SIZE", "n")
+    result = np.arange(size, dtype=np.uint32)
+    cdef uint32_t[::1] view = result
+    cdef uint32_t *items
+    cdef uint8_t nonce[12]
+    cdef assign_stream stream
+    if size > 1:
+        items = &view[0]
+        with nogil:
+            memset(nonce, 0, sizeof(nonce))
+            assign_stream_init(&stream, secret, nonce)
+            fisher_yates(items, size, &stream)
+            assign_wipe(&stream, sizeof(stream))
+    return result
+
+
+cdef void fisher_yates(uint32_t *items, int64_t size, assign_stream *stream) noexcept nogil:
+    cdef int64_t last
+    cdef uint32_t other, item
+    for last in range(size - 1, 0, -1):
+        other = assign_below64(stream, <uint32_t>(last + 1))
+        item = items[last]
+        items[last] = items[other]
+        items[other] = item
+
+
+cdef void fisher_yates_32(int32_t *items, int64_t size, assign_stream *stream) noexcept nogil:
+    cdef int64_t last
+    cdef int32_t item
+    cdef uint32_t other
+    for last in range(size - 1, 0, -1):
+        other = assign_below32(stream, <uint32_t>(last + 1))
+        item = items[last]
+        items[last] = items[other]
+        items[other] = item
+
+
+# -- the door: arrays in -------------------------------------------------------------------------
+
+
+cdef object checked(object array, object dtype, str name):
+    """`array` itself if it is a plain one-dimensional array of exactly this type."""
+    if not isinstance(array, np.ndarray):
+        raise InvalidInput("ARRAY_TYPE", f"`{name}` must be a NumPy array.", field=name)
+    if array.dtype != dtype:
+        raise InvalidInput("ARRAY_DTYPE", f"`{name}` must be {np.dtype(dtype).name}.", field=name)
+    if array.ndim != 1:
+        raise InvalidInput("ARRAY_SHAPE", f"`{name}` must have one dimension.", field=name)
+    if not array.flags.c_contiguous or not array.flags.aligned:
+        raise InvalidInput("ARRAY_LAYOUT", f"`{name}` must be contiguous and aligned.", field=name)
+    if array.shape[0] > MAX_ITEMS:
+        raise InvalidInput("ARRAY_TOO_LONG", f"`{name}` has over 2^31 - 1 items.", field=name)
+    return array
+
+
+cdef object of_length(object array, int64_t length, str name):
+    if array.shape[0] != length:
+        message = f"`{name}` has {array.shape[0]} items where the other arrays need {length}."
+        raise InvalidInput("ARRAY_SHAPE", message, field=name)
+    return array
+
+
+cdef inline void *place(char **cursor, int64_t items, size_t item_bytes) noexcept nogil:
+    """The next cache-aligned part of a workspace that begins at `cursor`."""
+    cdef char *here = cursor[0]
+    cursor[0] = here + ((<size_t>items * item_bytes + 63) & ~(<size_t>63))
+    return here
+
+
+cdef char *lay_out_inputs(State *s, char *cursor, int64_t edges) noexcept nogil:
+    """Where the checked copies lie. Returns the end: with NULL as the start, the size."""
+    s.row = <int64_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int64_t))
+    s.degree = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
+    s.eligible = <int32_t *>place(&cursor, edges, sizeof(int32_t))
+    s.first_seat = <int32_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int32_t))
+    s.room = <int32_t *>place(&cursor, s.persons, sizeof(int32_t))
+    s.base = <int64_t *>place(&cursor, s.persons + <int64_t>1, sizeof(int64_t))
+    s.entered = <int32_t *>place(&cursor, s.persons, sizeof(int32_t))
+    return cursor
+
+
+cdef char *lay_out_work(State *s, char *cursor) noexcept nogil:
+    """Where the working arrays lie; `base` is known by now."""
+    cdef int64_t persons = s.persons, seats = s.seats
+    s.limit = LIMIT_A_NODE * (seats + persons) + LIMIT_AT_LEAST
+    s.order_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
+    s.person_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
+    s.mate = <int32_t *>place(&cursor, seats, sizeof(int32_t))
+    s.turn = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
+    s.filled = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.chairs = <int32_t *>place(&cursor, s.base[persons], sizeof(int32_t))
+    s.chair_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
+    s.closed = <uint8_t *>place(&cursor, persons, sizeof(uint8_t))
+    s.narrow = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.entered_by = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.expanded = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
+    s.queue = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.left = <Left *>place(&cursor, persons + 1, sizeof(Left))
+    s.first_chair = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.load = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
+    # Walks write only as far as the longest of them goes: the rest never becomes resident.
+    s.journal = <int32_t *>place(&cursor, s.limit, sizeof(int32_t))
+    return cursor
+
+
+cdef enum Fault:
+    FINE
+    INDPTR_START
+    INDPTR_ORDER
+    INDPTR_END
+    TEAM_SIZE
+    TEAM_LARGER_THAN_POOL
+    CAPACITY_NEGATIVE
+    PERSON_OUT_OF_RANGE
+    EDGE_DUPLICATE
+
+FAULTS = {
+    INDPTR_START: ("INDPTR_START", "indptr", "`indptr` must begin with 0."),
+    INDPTR_ORDER: ("INDPTR_ORDER", "indptr", "`indptr` must never fall."),
+    INDPTR_END: ("INDPTR_END", "indptr", "`indptr` must end with the number of `indices`."),
+    TEAM_SIZE: ("TEAM_SIZE", "team_size", "An order needs one or two persons."),
+    TEAM_LARGER_THAN_POOL: (
+        "TEAM_LARGER_THAN_POOL",
+        "team_size",
+        "A team of two needs at least two eligible persons; widen the pool or take the order out.",
+    ),
+    CAPACITY_NEGATIVE: ("CAPACITY_NEGATIVE", "capacity", "A capacity is zero or more."),
+    PERSON_OUT_OF_RANGE: ("PERSON_OUT_OF_RANGE", "indices", "An eligible person is not in `capacity`."),
+    EDGE_DUPLICATE: ("EDGE_DUPLICATE", "indices", "A person is listed twice for one order."),
+}
+
+
+cdef Fault check_orders(State *s, int64_t edges, const uint8_t *team, int64_t *at) noexcept nogil:
+    """Check `row` and the team sizes; fill `degree` and `first_seat`."""
+    cdef int64_t i, degree
+    cdef int32_t seats = 0
+    at[0] = 0
+    if s.row[0] != 0:
+        return INDPTR_START
+    for i in range(s.orders):
+        at[0] = i
+        degree = s.row[i + 1] - s.row[i]
+        if s.row[i + 1] < s.row[i]:
+            return INDPTR_ORDER
+        if s.row[i + 1] > edges:
+            return INDPTR_END
+        if team[i] != 1 and team[i] != 2:
+            return TEAM_SIZE
+        if team[i] == 2 and degree < 2:
+            return TEAM_LARGER_THAN_POOL
+        s.degree[i] = <int32_t>degree
+        s.first_seat[i] = seats
+        seats += team[i]
+        if seats > s.seats:
+            return TEAM_SIZE
+    at[0] = s.orders
+    s.first_seat[s.orders] = seats
+    return FINE if s.row[s.orders] == edges else INDPTR_END
+
+
+cdef Fault check_edges(State *s, int64_t *at) noexcept nogil:
+    """Check capacities and edges; fill `base`: a person needs no more chairs than there are orders for him."""
+    cdef int64_t order, edge, chairs = 0
+    cdef int32_t person
+    for person in range(s.persons):
+        at[0] = person
+        if s.room[person] < 0:
+            return CAPACITY_NEGATIVE
+        s.entered[person] = 0
+        s.base[person] = 0
+    for order in range(s.orders):
+        for edge in range(s.row[order], s.row[order + 1]):
+            at[0] = edge
+            person = s.eligible[edge]
+            if person < 0 or person >= s.persons:
+                return PERSON_OUT_OF_RANGE
+            if s.entered[person] == order + 1:
+                return EDGE_DUPLICATE
+            s.entered[person] = <int32_t>(order + 1)
+            s.base[person] += 1
+    for person in range(s.persons):
+        order = s.base[person]
+        s.base[person] = chairs
+        chairs += min(order, <int64_t>s.room[person])
+    s.base[s.persons] = chairs
+    return FINE
+
+
+cdef void begin(State *s) noexcept nogil:
+    """Nobody is seated."""
+    cdef int32_t order, seat
+    for order in range(s.orders):
+        for seat in range(s.first_seat[order], s.first_seat[order + 1]):
+            s.order_of[seat] = order
+            s.person_of[seat] = NOBODY
+            s.mate[seat] = NOBODY
+        if s.first_seat[order + 1] - s.first_seat[order] == 2:
+            seat = s.first_seat[order]
+            s.mate[seat] = seat + 1
+            s.mate[seat + 1] = seat
+    memset(s.filled, 0, s.persons * sizeof(int32_t))
+    memset(s.closed, 0, s.persons)
+    memset(s.narrow, 0, s.persons * sizeof(int32_t))
+    memset(s.entered, 0, s.persons * sizeof(int32_t))
+    memset(s.expanded, 0, s.orders * sizeof(int32_t))
+    s.narrow_count = s.searches = s.stamp = 0
+
+
+cdef void raise_fault(Fault fault, int64_t at) except *:
+    reason, name, message = FAULTS[fault]
+    raise InvalidInput(reason, message, field=f"{name}[{at}]")
+
+
+cdef class Instance:
+    """A checked instance and its workspace. The inputs are copied first and the copies are checked, so
+    that no other thread can change them in between."""
+
+    cdef State s
+    cdef void *inputs
+    cdef void *work
+
+    def __cinit__(self, indptr, indices, team_size, capacity):
+        cdef const int64_t[::1] row = checked(indptr, np.int64, "indptr")
+        cdef const int32_t[::1] eligible = checked(indices, np.int32, "indices")
+        cdef const uint8_t[::1] team = checked(team_size, np.uint8, "team_size")
+        cdef const int32_t[::1] room = checked(capacity, np.int32, "capacity")
+        cdef State *s = &self.s
+        cdef int64_t edges = eligible.shape[0], orders = team.shape[0], seats, at = 0
+        cdef Fault fault
+        of_length(indptr, orders + 1, "indptr")
+        seats = np.sum(team_size, dtype=np.int64)
+        if seats > MAX_ITEMS:
+            raise InvalidInput("ARRAY_TOO_LONG", "There are over 2^31 - 1 seats.", field="team_size")
+        s.orders, s.persons, s.seats = <int32_t>orders, <int32_t>room.shape[0], <int32_t>seats
+        self.inputs = allocate(<size_t>lay_out_inputs(s, NULL, edges))
+        with nogil:
+            lay_out_inputs(s, <char *>self.inputs, edges)
+            memcpy(s.row, &row[0], (orders + 1) * sizeof(int64_t))
+            if edges:
+                memcpy(s.eligible, &eligible[0], edges * sizeof(int32_t))
+            if s.persons:
+                memcpy(s.room, &room[0], s.persons * sizeof(int32_t))
+            fault = check_orders(s, edges, &team[0] if orders else NULL, &at)
+            if fault == FINE:
+                fault = check_edges(s, &at)
+        if fault != FINE:
+            raise_fault(fault, at)
+        self.work = allocate(<size_t>lay_out_work(s, NULL))
+        with nogil:
+            lay_out_work(s, <char *>self.work)
+            begin(s)
+
+    def __dealloc__(self):
+        free(self.inputs)
+        free(self.work)
+
+
+cdef void *allocate(size_t size) except NULL:
+    cdef void *memory = malloc(size if size else 1)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+# -- the draw ------------------------------------------------------------------------------------
+
+
+cdef void sort_by_tier(State *s, const int32_t *tier) noexcept nogil:
+    """Stable radix sort of the service order, a byte at a time, bytes that are all alike passed over."""
+    cdef int32_t *source = s.turn
+    cdef int32_t *target = s.expanded
+    cdef int32_t *swap
+    cdef int64_t count[257]
+    cdef int32_t i, shift, byte
+    for shift in range(0, 32, 8):
+        memset(count, 0, sizeof(count))
+        for i in range(s.orders):
+            count[(tier[i] >> shift & 255) + 1] += 1
+        if s.orders and count[(tier[0] >> shift & 255) + 1] == s.orders:
+            continue
+        for i in range(256):
+            count[i + 1] += count[i]
+        for i in range(s.orders):
+            byte = tier[source[i]] >> shift & 255
+            target[count[byte]] = source[i]
+            count[byte] += 1
+        swap = source
+        source = target
+        target = swap
+    if source != s.turn:
+        memcpy(s.turn, source, s.orders * sizeof(int32_t))
+    memset(s.expanded, 0, s.orders * sizeof(int32_t))
+
+
+cdef void start(State *s, const uint8_t *key, const int32_t *tier) noexcept nogil:
+    """Step 1: the service order, then every order served or left over in turn."""
+    cdef assign_stream stream
+    cdef int32_t i
+    for i in range(s.orders):
+        s.turn[i] = i
+    open_stream(&stream, key, b"srvc", 0)
+    fisher_yates_32(s.turn, s.orders, &stream)
+    sort_by_tier(s, tier)
+    open_stream(&stream, key, b"strt", 0)
+    for i in range(s.orders):
+        serve(s, &stream, s.turn[i])
+    assign_wipe(&stream, sizeof(stream))
+
+
+cdef void mix(State *s, const uint8_t *key, Health *health) noexcept nogil:
+    """Steps 2 and 3: a pilot fixes the number of walks, is taken back, then exactly so many are walked."""
+    cdef assign_stream stream
+    cdef int64_t least_steps, wanted_steps, pilot_undone = 0, walks
+    freeze_loads(s)
+    if s.seated == 0:
+        return
+    take_chairs(s)
+    open_stream(&stream, key, b"pilt", 0)
+    least_steps = max(<int64_t>PILOT_STEPS_AT_LEAST, (<int64_t>s.seated + PILOT_SEATS_A_STEP - 1) // PILOT_SEATS_A_STEP)
+    while health.pilot_walks < PILOT_WALKS or health.pilot_steps < least_steps:
+        health.pilot_steps += walk(s, &stream, &pilot_undone)
+        health.pilot_walks += 1
+    wanted_steps = STEPS_A_SEAT * <int64_t>s.seated + STEPS_AT_LEAST
+    walks = (wanted_steps * health.pilot_walks + health.pilot_steps - 1) // health.pilot_steps
+    health.walks = max(<int64_t>WALKS_AT_LEAST, walks)
+    restore_start(s)
+    open_stream(&stream, key, b"walk", 0)
+    for walks in range(health.walks):
+        health.steps += walk(s, &stream, &health.undone)
+    assign_wipe(&stream, sizeof(stream))
+
+
+cdef void restore_start(State *s) noexcept nogil:
+    """Seat everyone where the start's chairs have them."""
+    cdef int32_t person, chair
+    for person in range(s.persons):
+        for chair in range(s.load[person]):
+            s.person_of[s.chairs[s.base[person] + chair]] = person
+    take_chairs(s)
+
+
+def draw_detailed(indptr, indices, team_size, capacity, tier, key):
+    """The draw, with what a supervisor or a test wants to know about it; arguments as for `draw`."""
+    cdef const uint8_t *secret = key_bytes(key)
+    cdef Instance instance = Instance(indptr, indices, team_size, capacity)
+    cdef State *s = &instance.s
+    checked(tier, np.int32, "tier")
+    of_length(tier, s.orders, "tier")
+    tier = np.array(tier)
+    if s.orders and tier.min() < 0:
+        raise InvalidInput("TIER_NEGATIVE", "A tier is zero or more; 0 is served first.", field="tier")
+    cdef const int32_t[::1] tiers = tier
+    cdef Health health = Health(0, 0, 0, 0, 0)
+    cdef assign_stream stream
+    with nogil:
+        if s.orders:
+            start(s, secret, &tiers[0])
+            mix(s, secret, &health)
+            open_stream(&stream, secret, b"team", 0)
+            order_teams(s, &stream)
+            assign_wipe(&stream, sizeof(stream))
+    return Draw(
+        seats=copied(s.person_of, s.seats),
+        service_order=copied(s.turn, s.orders),
+        walks=health.walks,
+        steps=health.steps,
+        undone=health.undone,
+        pilot_walks=health.pilot_walks,
+        pilot_steps=health.pilot_steps,
+        searches=s.searches,
+    )
+
+
+cdef object copied(const int32_t *items, int64_t count):
+    result = np.empty(count, dtype=np.int32)
+    cdef int32_t[::1] view = result
+    if count:
+        memcpy(&view[0], items, count * sizeof(int32_t))
+    return result
+
+
+def draw(indptr, indices, team_size, capacity, tier, key):
+    """The person of each seat, orders in turn: int32[sum(team_size)].
+
+    -1 on every seat of an order left over: a team of two is served whole or not at all.
+
+    Args:
+        indptr: int64[n + 1], where each order's eligible persons begin in `indices` (CSR).
+        indices: int32[edges], persons 0 .. m-1, no person twice for one order.
+        team_size: uint8[n], 1 or 2; a team's persons are different.
+        capacity: int32[m], seats each person can take, zero or more.
+        tier: int32[n], zero or more; tier 0 is served first.
+        key: 32 bytes.
+
+    Raises:
+        InvalidInput: the arrays are not of these types and shapes, or contradict each other.
+    """
+    return draw_detailed(indptr, indices, team_size, capacity, tier, key).seats
+
+
+def reserve_orders(indptr, indices, key):
+    """Each order's eligible persons in a uniform order of its own, independent of the draw.
+
+    Args:
+        indptr: int64[n + 1], indices: int32[edges]: CSR as for `draw`.
+        key: the draw's 32 bytes; the streams are separate from the draw's own.
+
+    Returns:
+        int32[edges], the rows of `indices`, each one permuted.
+
+    Raises:
+        InvalidInput: DRAW_KEY, or the arrays are not of these types and shapes.
+    """
+    cdef const uint8_t *secret = key_bytes(key)
+    checked(indptr, np.int64, "indptr")
+    checked(indices, np.int32, "indices")
+    cdef int64_t orders = indptr.shape[0] - 1, order
+    if orders < 0 or indptr[0] != 0:
+        raise_fault(INDPTR_START, 0)
+    row = np.array(indptr)
+    if orders and np.diff(row).min() < 0:
+        raise_fault(INDPTR_ORDER, int(np.argmin(np.diff(row))))
+    if row[orders] != indices.shape[0]:
+        raise_fault(INDPTR_END, orders)
+    result = np.array(indices)
+    cdef const int64_t[::1] rows = row
+    cdef int32_t[::1] view = result
+    cdef assign_stream stream
+    with nogil:
+        for order in range(orders):
+            if rows[order + 1] - rows[order] > 1:
+                open_stream(&stream, secret, b"rsrv", order)
+                fisher_yates_32(&view[rows[order]], rows[order + 1] - rows[order], &stream)
+        assign_wipe(&stream, sizeof(stream))
+    return result
+
+
+def hall_certificate(indptr, indices, team_size, capacity, outcome, order):
+    """Why `order` was left over: orders and persons that prove it by counting.
+
+    The orders (`order` itself and some served before it) must take from these persons, each order,
+    its team size less its eligible persons elsewhere; together that is more than the persons'
+    capacities. It is the smallest such set, and depends on the inputs and on who was served before,
+    not on who sits where.
+
+    Args:
+        outcome: the `Draw` of the same arrays.
+        order: an order left over in it.
+
+    Returns:
+        (int32[...] orders, int32[...] persons), both ascending.
+
+    Raises:
+        InvalidInput: ORDER_SERVED, OUTCOME_MISMATCH, or the arrays are bad as for `draw`.
+    """
+    cdef Instance instance = Instance(indptr, indices, team_size, capacity)
+    cdef State *s = &instance.s
+    cdef int32_t wanted = <int32_t>whole_number(order, s.orders - 1, "ORDER_OUT_OF_RANGE", "order")
+    cdef const int32_t[::1] seats = of_length(checked(outcome.seats, np.int32, "outcome.seats"), s.seats, "outcome.seats")
+    cdef const int32_t[::1] turn = of_length(
+        checked(outcome.service_order, np.int32, "outcome.service_order"), s.orders, "outcome.service_order"
+    )
+    if seats[s.first_seat[wanted]] != NOBODY:
+        raise InvalidInput("ORDER_SERVED", "This order was served: there is nothing to explain.", field="order")
+    cdef int32_t place, other, seat, person, queued = 0, moved
+    for place in range(s.orders):
+        other = turn[place]
+        if other == wanted:
+            break
+        if not seat_again(s, other, &seats[0]):
+            raise InvalidInput("OUTCOME_MISMATCH", "This outcome is not of these arrays.", field="outcome")
+    cdef assign_stream stream
+    cdef uint8_t nowhere[KEY_BYTES]
+    with nogil:
+        memset(nowhere, 0, sizeof(nowhere))
+        open_stream(&stream, nowhere, b"hall", 0)  # the closed set does not depend on the path taken
+        seat = s.first_seat[wanted]
+        person = search(s, &stream, seat, &queued)
+        if person != NOBODY and s.mate[seat] != NOBODY:
+            move_along(s, seat, person, &moved)
+            person = search(s, &stream, seat + 1, &queued)
+    if person != NOBODY:
+        raise InvalidInput("OUTCOME_MISMATCH", "This order could have been served.", field="outcome")
+    persons = np.sort(copied(s.queue, queued))
+    orders = np.flatnonzero(copied(s.expanded, s.orders) == s.stamp).astype(np.int32)
+    return orders, persons
+
+
+cdef bint seat_again(State *s, int32_t order, const int32_t *seats) noexcept nogil:
+    """Seat an order where the outcome has it; False if it cannot sit there."""
+    cdef int32_t seat, person, moved = 0
+    cdef int64_t edge
+    if order < 0 or order >= s.orders:
+        return False
+    for seat in range(s.first_seat[order], s.first_seat[order + 1]):
+        person = seats[seat]
+        if person == NOBODY:
+            continue
+        for edge in range(s.row[order], s.row[order + 1]):
+            if s.eligible[edge] == person:
+                break
+        else:
+            return False
+        if s.person_of[seat] != NOBODY or s.room[person] == 0:
+            return False
+        s.entered_by[person] = seat
+        move_along(s, seat, person, &moved)
+    return True

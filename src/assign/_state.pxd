@@ -1,0 +1,73 @@
+"""The draw's working state: plain C structs, pointers into one workspace owned by `_core`."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "core/stream.h" nogil:
+    ctypedef struct assign_chacha20:
+        pass
+    ctypedef struct assign_stream:
+        pass
+    void assign_chacha20_init(assign_chacha20 *cipher, const uint8_t *key, const uint8_t *nonce)
+    void assign_chacha20_blocks(assign_chacha20 *cipher, uint8_t *out, size_t blocks)
+    void assign_wipe(void *memory, size_t size)
+    void assign_stream_init(assign_stream *stream, const uint8_t *key, const uint8_t *nonce)
+    uint32_t assign_below32(assign_stream *stream, uint32_t bound)
+    uint32_t assign_below64(assign_stream *stream, uint32_t bound)
+
+cdef enum:
+    NOBODY = -1
+
+# Where a seat was before a move; NOBODY for the seat that had no place yet.
+cdef struct Left:
+    int32_t seat
+    int32_t person
+    int32_t chair
+
+# A seat on its chair: what a walk needs to know of it lies in one cache line.
+cdef struct Sitter:
+    int64_t row
+    int32_t degree
+    int32_t seat
+
+cdef struct State:
+    int32_t orders
+    int32_t persons
+    int32_t seats
+    int64_t *row            # [orders + 1] first edge of each order
+    int32_t *degree         # [orders] edges of each order; fewer once loads are frozen
+    int32_t *eligible       # [edges] persons, an order's edges in a row
+    int32_t *first_seat     # [orders + 1]
+    int32_t *order_of       # [seats]
+    int32_t *person_of      # [seats]
+    int32_t *mate           # [seats] the other seat of a team, or NOBODY
+    int32_t *turn           # [orders] service order
+    # start
+    int32_t *room           # [persons]
+    int64_t *base           # [persons + 1] first chair of each person
+    int32_t *filled         # [persons]
+    int32_t *chairs         # [base[persons]] seats
+    int32_t *chair_of       # [seats] absolute chair of each seat
+    uint8_t *closed         # [persons]
+    int32_t *narrow         # [persons]
+    int32_t narrow_count
+    int32_t searches
+    # search: stamps spare clearing
+    int32_t stamp
+    int32_t *entered        # [persons] stamp of the search that entered this person
+    int32_t *entered_by     # [persons] seat
+    int32_t *expanded       # [orders] stamp
+    int32_t *queue          # [persons]
+    Left *left              # [persons + 1]
+    # walks
+    int32_t *first_chair    # [persons] in `sitters`
+    int32_t *load           # [persons]
+    Sitter *sitters         # [seated]
+    int32_t seated
+    int64_t limit
+    int32_t *journal        # [limit] chairs in the order in which they changed hands
+
+
+cdef inline int32_t mate_person(const State *s, int32_t seat) noexcept nogil:
+    """Who sits on the other seat of this seat's order, or NOBODY."""
+    cdef int32_t mate = s.mate[seat]
+    return s.person_of[mate] if mate >= 0 else <int32_t>NOBODY
