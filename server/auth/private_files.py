@@ -16,8 +16,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES = 1 << 16
 
 
-def write_new(path: Path, data: bytes, *, private: bool = True) -> None:
-    """Make the file `path` with `data`, mode 0600 (0644 if not `private`), on disk when this returns.
+def write_new(path: Path, data: bytes, *, private: bool = True, durable: bool = True) -> None:
+    """Make the file `path` with `data`, mode 0600 (0644 if not `private`); if `durable`, on disk on return.
 
     Raises AlreadyExists FILE_EXISTS: a key is never overwritten, for it may be the only copy.
     Raises InvalidInput FILE_NOT_WRITABLE where the directory is missing or closed.
@@ -33,8 +33,10 @@ def write_new(path: Path, data: bytes, *, private: bool = True) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(descriptor)
-    _sync_directory(path.parent)
+        if durable:
+            os.fsync(descriptor)
+    if durable:
+        _sync_directory(path.parent)
 
 
 def read_private(path: Path) -> bytes:
