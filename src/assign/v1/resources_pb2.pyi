@@ -480,7 +480,9 @@ Global___Inspection: _TypeAlias = Inspection  # noqa: Y015
 
 @_typing.final
 class Replacement(_message.Message):
-    """A drawn person cannot come, and the next free person of the order's reserve order takes over."""
+    """Somebody cannot come to a drawn wave. Whatever he was drawn for goes to the next free person of the order's
+    reserve order. Asking says nothing about whether he was drawn: the answer is the same.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -503,40 +505,35 @@ class Replacement(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     WAVE_FIELD_NUMBER: _builtins.int
-    ORDER_FIELD_NUMBER: _builtins.int
     ABSENT_PERSON_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
     APPROVED_BY_FIELD_NUMBER: _builtins.int
-    SUBSTITUTE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     wave: _builtins.str
-    order: _builtins.str
+    """`ports/NLRTM/shifts/.../waves/...`, drawn."""
     absent_person: _builtins.str
-    """`ports/NLRTM/persons/i-0042`: who was drawn and cannot come."""
+    """`ports/NLRTM/persons/i-0042`: who cannot come."""
     reason: _builtins.str
+    """One word such as `sick` or `no-show`."""
     state: Global___Replacement.State.ValueType
     requested_by: _builtins.str
     approved_by: _builtins.str
-    substitute: _builtins.str
-    """Who takes over; empty where nobody in the reserve order is free."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         wave: _builtins.str = ...,
-        order: _builtins.str = ...,
         absent_person: _builtins.str = ...,
         reason: _builtins.str = ...,
         state: Global___Replacement.State.ValueType = ...,
         requested_by: _builtins.str = ...,
         approved_by: _builtins.str = ...,
-        substitute: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent_person", b"absent_person", "approved_by", b"approved_by", "name", b"name", "order", b"order", "reason", b"reason", "requested_by", b"requested_by", "state", b"state", "substitute", b"substitute", "wave", b"wave"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent_person", b"absent_person", "approved_by", b"approved_by", "name", b"name", "reason", b"reason", "requested_by", b"requested_by", "state", b"state", "wave", b"wave"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

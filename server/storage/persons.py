@@ -1,0 +1,85 @@
+"""Statements on persons and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from assign.encoding import lp
+from assign.names import PersonId, Port
+from assign.person import PERSON_KEY_BYTES, Person, Pseudonym, Screening, pseudonym
+from server.storage import schema
+from server.storage.unit import Unit
+
+__all__ = ["NOT_SCREENED", "find_persons", "load_person", "pseudonym_of", "save_persons"]
+
+# Nobody is drawn on the strength of a status that nobody reported.
+NOT_SCREENED = Screening(certificate_until=None, signal_open=False, interviewed=False)
+_CHUNK = 500
+
+
+def _to_person(row: RowMapping) -> Person:
+    return Person(
+        person=row["person"],
+        screening=Screening(
+            certificate_until=row["certificate_until"],
+            signal_open=row["signal_open"],
+            interviewed=row["interviewed"],
+        ),
+        recused_parties=row["recused_parties"],
+    )
+
+
+def find_persons(connection: Connection, port: Port, persons: Sequence[PersonId]) -> dict[PersonId, Person]:
+    """Those of `persons` whose status is known."""
+    found: dict[PersonId, Person] = {}
+    table = schema.person
+    for at in range(0, len(persons), _CHUNK):
+        chunk = persons[at : at + _CHUNK]
+        rows = connection.execute(select(table).where(table.c.port == port, table.c.person.in_(chunk))).mappings()
+        found.update((row["person"], _to_person(row)) for row in rows)
+    return found
+
+
+def load_person(connection: Connection, port: Port, person: PersonId) -> Person:
+    """One person; not screened where no status was reported."""
+    known = find_persons(connection, port, [person])
+    return known.get(person) or Person(person=person, screening=NOT_SCREENED, recused_parties=frozenset())
+
+
+def save_persons(connection: Connection, port: Port, persons: Sequence[Person]) -> None:
+    """Store the status of `persons`, replacing what was known."""
+    table = schema.person
+    for at in range(0, len(persons), _CHUNK):
+        chunk = [person.person for person in persons[at : at + _CHUNK]]
+        connection.execute(delete(table).where(table.c.port == port, table.c.person.in_(chunk)))
+    connection.execute(
+        insert(table),
+        [
+            {
+                "port": port,
+                "person": person.person,
+                "certificate_until": person.screening.certificate_until,
+                "signal_open": person.screening.signal_open,
+                "interviewed": person.screening.interviewed,
+                "recused_parties": person.recused_parties,
+            }
+            for person in persons
+        ],
+    )
+
+
+def pseudonym_of(unit: Unit, person: PersonId, context: str) -> Pseudonym:
+    """The person's pseudonym in `context`, under the person's own key, made when first needed."""
+    table = schema.person_key
+    seal_context = lp("person-key", person)
+    sealed = unit.connection.execute(select(table.c.sealed).where(table.c.person == person)).scalar_one_or_none()
+    if sealed is None:
+        key = unit.services.entropy.bytes(PERSON_KEY_BYTES)
+        sealed = unit.services.keyring.seal(key, context=seal_context)
+        unit.connection.execute(insert(table), {"person": person, "sealed": sealed})
+    else:
+        key = unit.services.keyring.open(sealed, context=seal_context)
+    return pseudonym(key, context)

@@ -1,0 +1,75 @@
+"""One unit of work: what an action sees of the store, the log, the clock, the keys and the entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from assign.encoding import Json
+from assign.errors import NotFound
+from assign.log.entries import Entry, Kind
+from assign.log.note import NoteSigner
+from assign.names import Port
+from server.config import PortConfig
+from server.entropy import Entropy
+from server.keyring import Keyring
+from server.storage.ledger import Ledger
+
+__all__ = ["Services", "Unit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every unit of work shares. Only `wiring` builds one.
+
+    Attributes:
+        ports: the configured ports by UN/LOCODE.
+        signers: each port's log signing key; its name is the log's origin.
+        beacon_pin: canonical JSON of the pinned beacon.
+        clock_name: `system` or `steered`; written to the log.
+    """
+
+    ports: Mapping[str, PortConfig]
+    signers: Mapping[str, NoteSigner]
+    keyring: Keyring
+    entropy: Entropy
+    beacon_pin: bytes
+    clock_name: str
+    code_version: str
+
+
+class Unit:
+    """The transaction of one action; everything it does becomes durable together, or not at all."""
+
+    def __init__(self, connection: Connection, services: Services, ledgers: dict[Port, Ledger], now: datetime) -> None:
+        self.connection = connection
+        self.services = services
+        self.now = now
+        self._ledgers = ledgers
+
+    def config(self, port: Port) -> PortConfig:
+        """The configuration of `port`. Raises NotFound (PORT_UNKNOWN)."""
+        config = self.services.ports.get(port)
+        if config is None:
+            raise NotFound("PORT_UNKNOWN", f"This server does not serve the port {port}.")
+        return config
+
+    def append(self, port: Port, data: bytes) -> int:
+        """Add raw bytes to the port's log; their position."""
+        return self._ledger(port).append(data)
+
+    def record(self, port: Port, kind: Kind, body: dict[str, Json]) -> int:
+        """Add an entry to the port's log at this unit's time; its position."""
+        entry = Entry(kind=kind, origin=self.config(port).origin, time=self.now, body=body)
+        return self.append(port, entry.to_bytes())
+
+    def _ledger(self, port: Port) -> Ledger:
+        ledger = self._ledgers.get(port)
+        if ledger is None:
+            signer = self.services.signers[port]
+            ledger = Ledger(self.connection, port, self.config(port).origin, signer)
+            self._ledgers[port] = ledger
+        return ledger
