@@ -109,7 +109,7 @@ def test_paths(tile: TileId | BundleId, path: str) -> None:
     tile/+1/000|tile/0/0|tile/0/00|tile/0/0000|tile/0/x000/001|tile/0/001/002|tile/0/x001/x002
     tile/0/1000|tile/0/x01/000|tile/0/xx01/000|tile/0/000.p|tile/0/000.p/|tile/0/000.p/0
     tile/0/000.p/256|tile/0/000.p/01|tile/0/000.p/-1|tile/0/000.p/1/2|tile/0/000.p/x1|tile/0/.p/1
-    tile/0/000p/1|tile/0/x001.p/5|tile/0/\u0660\u0660\u0660|tile/\u0660/000|tile/0/x999/x999/x999/x999/x999/999|tile/0/ 00
+    tile/0/000p/1|tile/0/x001.p/5|tile/0/\u0660\u0660\u0660|tile/\u0660/000|tile/0/x999/x999/x999/x999/x999/999
     tile/entries|tile/entries/|tile/entries/0|tile/entries/0/000|tile/data/000|entries/000|TILE/0/000
     tile/0/x036/x028/x797/x018/x963/968|tile/0/000\n|tile/0/000?|tile/0/../000|tile/entries/000.p/256
     """.replace("\n    ", "|").split("|"),

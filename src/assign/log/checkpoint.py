@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from assign.errors import Corrupt, InvalidInput
 from assign.log.lines import encode_base64, parse_base64, parse_decimal
 from assign.log.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
-from assign.log.note import NoteSigner, NoteVerifier, sign_note, verify_note
+from assign.log.note import MAX_NOTE_BYTES, NoteSigner, NoteVerifier, sign_note, verify_note
 
 __all__ = ["Checkpoint", "parse_checkpoint", "sign_checkpoint", "verify_checkpoint"]
 
@@ -61,7 +61,7 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     Raises Corrupt CHECKPOINT_MALFORMED, DECIMAL_MALFORMED, BASE64_MALFORMED and the reasons of Checkpoint.
     """
     try:
-        lines = text.decode().split("\n")
+        lines = text.decode().split("\n") if len(text) <= MAX_NOTE_BYTES else []
     except UnicodeDecodeError:
         lines = []
     if len(lines) < 4 or lines.pop():

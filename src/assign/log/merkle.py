@@ -99,7 +99,8 @@ class RightEdge:
     @classmethod
     def from_bytes(cls, data: bytes) -> RightEdge:
         """The edge of `to_bytes` output. Raises Corrupt EDGE_MALFORMED for any other bytes."""
-        peaks = tuple(data[at : at + HASH_BYTES] for at in range(_SIZE_BYTES, len(data), HASH_BYTES))
+        end = min(len(data), _SIZE_BYTES + MAX_PATH * HASH_BYTES)
+        peaks = tuple(data[at : at + HASH_BYTES] for at in range(_SIZE_BYTES, end, HASH_BYTES))
         try:
             edge = cls(int.from_bytes(data[:_SIZE_BYTES], "big"), peaks)
         except InvalidInput:
@@ -126,7 +127,8 @@ def verify_inclusion(*, index: int, size: int, leaf: bytes, proof: Sequence[byte
     """Checks that the leaf hash `leaf` is at `index` of the tree of `size` leaves with this `root`.
 
     `proof` holds the siblings from the leaf up, as in RFC 6962 section 2.1.1 (RFC 9162 section 2.1.3.2
-    checks it). Raises Corrupt: INCLUSION_INDEX, HASH_LENGTH, PROOF_LENGTH or ROOT_MISMATCH.
+    checks it). A root does not bind its size: take both from one signed checkpoint. Raises Corrupt:
+    INCLUSION_INDEX, HASH_LENGTH, PROOF_LENGTH or ROOT_MISMATCH.
     """
     if not 0 <= index < size <= MAX_SIZE:
         raise Corrupt("INCLUSION_INDEX", "The entry's index is not inside a tree of this size.")
@@ -145,7 +147,8 @@ def verify_consistency(*, size1: int, size2: int, root1: bytes, root2: bytes, pr
     """Checks that the tree of `size2` leaves with `root2` only appends to that of `size1` with `root1`.
 
     `proof` is as in RFC 6962 section 2.1.2 (RFC 9162 section 2.1.4.2 checks it). From size 0 there is
-    nothing to prove, so such a proof is refused. Raises Corrupt: CONSISTENCY_SIZES, HASH_LENGTH,
+    nothing to prove, so such a proof is refused. A root does not bind its size: take each pair from one
+    signed checkpoint. Raises Corrupt: CONSISTENCY_SIZES, HASH_LENGTH,
     PROOF_LENGTH or ROOT_MISMATCH.
     """
     if not 0 < size1 <= size2 <= MAX_SIZE:

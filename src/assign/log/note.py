@@ -170,8 +170,7 @@ def add_signatures(note: bytes, *signatures: Signature) -> bytes:
 
 def parse_note(data: bytes) -> Note:
     """The note in `data`, checked for form only. Raises Corrupt NOTE_*, KEY_NAME, SIGNATURE_*, BASE64_*."""
-    if len(data) > MAX_NOTE_BYTES:
-        raise Corrupt("NOTE_TOO_LONG", f"A note has at most {MAX_NOTE_BYTES} bytes.")
+    _check_length(data)
     split = data.rfind(b"\n\n")  # the text may have blank lines: the last one separates
     if split < 0:
         raise Corrupt("NOTE_MALFORMED", "A note has a blank line between its text and its signatures.")
@@ -185,8 +184,10 @@ def parse_note(data: bytes) -> Note:
 def parse_signatures(data: bytes) -> tuple[Signature, ...]:
     """Signature lines alone, 1 to MAX_SIGNATURES of them, such as a witness answers with.
 
-    Raises Corrupt NOTE_SIGNATURES, SIGNATURE_MALFORMED, SIGNATURE_LENGTH, KEY_NAME or BASE64_MALFORMED.
+    Raises Corrupt NOTE_TOO_LONG, NOTE_SIGNATURES, SIGNATURE_MALFORMED, SIGNATURE_LENGTH, KEY_NAME or
+    BASE64_MALFORMED.
     """
+    _check_length(data)
     *lines, rest = data.split(b"\n")
     if rest or not 1 <= len(lines) <= MAX_SIGNATURES:
         raise Corrupt("NOTE_SIGNATURES", f"Here belong 1 to {MAX_SIGNATURES} whole signature lines.")
@@ -231,6 +232,11 @@ def _parse_signature(line: bytes) -> Signature:
         return Signature(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
     except InvalidInput as error:
         raise Corrupt(error.reason, error.message) from None
+
+
+def _check_length(data: bytes) -> None:
+    if len(data) > MAX_NOTE_BYTES:
+        raise Corrupt("NOTE_TOO_LONG", f"A note has at most {MAX_NOTE_BYTES} bytes.")
 
 
 def _check_text(text: bytes) -> None:
