@@ -1,0 +1,38 @@
+"""What all tests share: replayable entropy, and how many tests of each layer ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from seeded_entropy import SeededEntropy
+
+_TESTS = Path(__file__).parent
+_OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+
+@pytest.fixture
+def entropy() -> SeededEntropy:
+    """The same bytes in each run, other bytes at each call."""
+    return SeededEntropy(0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show, before pytest's own last line, what each folder of tests (a layer) did."""
+    layers: dict[str, Counter[str]] = {}
+    for outcome in _OUTCOMES:
+        for report in terminalreporter.getreports(outcome):
+            layers.setdefault(_layer(report), Counter())[outcome] += 1
+    if layers:
+        terminalreporter.section("tests by layer")
+    for layer, counts in sorted(layers.items()):
+        shown = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES if counts[outcome])
+        terminalreporter.write_line(f"{layer:<12} {shown}")
+
+
+def _layer(report: object) -> str:
+    """The folder directly below `tests` that the report's file is in."""
+    path = Path(str(getattr(report, "nodeid", "")).partition("::")[0]).absolute()
+    inside = path.relative_to(_TESTS).parts if path.is_relative_to(_TESTS) else ()
+    return inside[0] if len(inside) > 1 else "tests"
