@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from assign.errors import AlreadyExists, Corrupt, InvalidInput, NotFound
+from assign.errors import AlreadyExists, Corrupt, InvalidInput, NotFound, Unavailable
 
 __all__ = ["Clock", "ClockFile", "ManualClock", "SteeredClock", "SystemClock"]
 
@@ -69,7 +69,7 @@ class ClockFile:
     """The steering end of a clock file. One process at a time may hold one.
 
     `create` and `open` raise AlreadyExists, NotFound or Corrupt when the file is there, is not there,
-    or is not a clock file.
+    or is not a clock file; Unavailable where the file system refuses.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,6 +84,8 @@ class ClockFile:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise AlreadyExists("CLOCK_FILE_EXISTS", f"{path} exists; remove it or open it.") from None
+        except OSError as error:
+            raise Unavailable("CLOCK_FILE_UNREADABLE", f"Cannot make {path}: {error.strerror}.") from None
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         return cls(path)
@@ -198,6 +200,8 @@ class _MappedTime:
                 self._map = mmap.mmap(file.fileno(), _FILE_BYTES, access=access)
         except FileNotFoundError:
             raise NotFound("CLOCK_FILE_MISSING", f"There is no clock file {path}.") from None
+        except OSError as error:
+            raise Unavailable("CLOCK_FILE_UNREADABLE", f"Cannot read {path}: {error.strerror}.") from None
         self.read()
 
     def read(self) -> datetime:
@@ -205,9 +209,7 @@ class _MappedTime:
         try:
             return _EPOCH + timedelta(microseconds=microseconds)
         except OverflowError:
-            raise Corrupt(
-                "CLOCK_FILE_MALFORMED", "The clock file shows no time of year 1 to 9999."
-            ) from None
+            raise Corrupt("CLOCK_FILE_MALFORMED", "The clock file shows no time of year 1 to 9999.") from None
 
     def write(self, moment: datetime) -> None:
         self._map[:_FILE_BYTES] = _to_bytes(moment)

@@ -89,8 +89,7 @@ class BeaconInfo(ABC):
 
         Raises InvalidInput for a naive time, Conflict if the chain ends before `moment`.
         """
-        if moment.utcoffset() is None:
-            raise InvalidInput("TIME_NAIVE", "A time needs a time zone.")
+        _require_aware(moment)
         # Floor division of the negated distance is a ceiling, exact to the microsecond.
         periods = -((self.genesis - moment) // timedelta(seconds=self.period_seconds))
         round_number = max(1, periods + 1)
@@ -100,6 +99,14 @@ class BeaconInfo(ABC):
                 f"The beacon's last round is {self.last_round}; pin a new chain before it is reached.",
             )
         return round_number
+
+    def latest_round(self, moment: datetime) -> int:
+        """The last round whose time is `moment` (aware) or earlier; 0 before genesis.
+
+        Raises InvalidInput for a naive time.
+        """
+        _require_aware(moment)
+        return min(max(0, (moment - self.genesis) // timedelta(seconds=self.period_seconds) + 1), self.last_round)
 
     def time_of_round(self, round_number: int) -> datetime:
         """When `round_number` happens, UTC. Raises InvalidInput outside 1..last_round."""
@@ -132,3 +139,8 @@ def parse_hex(text: object, size: int, name: str) -> bytes:
     if len(data) != size or data.hex() != text:
         raise Corrupt("HEX_MALFORMED", f"{name} is not {size} bytes in lower-case hexadecimal.")
     return data
+
+
+def _require_aware(moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise InvalidInput("TIME_NAIVE", "A time needs a time zone.")

@@ -222,7 +222,16 @@ class ChainCommitment:
     length_rounds: int
 
     def __post_init__(self) -> None:
-        combine_commitments([self])
+        self.as_beacon()
+
+    def as_beacon(self) -> LocalBeacon:
+        """The beacon that has this party alone."""
+        return LocalBeacon(
+            period_seconds=self.period_seconds,
+            genesis=self.genesis,
+            length_rounds=self.length_rounds,
+            parties=(self.party,),
+        )
 
     def to_json(self) -> bytes:
         """Canonical JSON, handed to whoever pins the beacon."""
