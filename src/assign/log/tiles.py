@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from assign.errors import Corrupt, InvalidInput
 from assign.log.merkle import HASH_BYTES, MAX_SIZE, RightEdge, join_peaks, node_hash
@@ -273,7 +274,7 @@ class _Reader:
         if content is None:
             width = tile_width(level=level, index=tile, size=self._size)
             content = self._tiles[level, tile] = _read(self._read_tile, level, tile, width)
-        return _perfect_root(content[start * HASH_BYTES : (start + (1 << rise)) * HASH_BYTES])
+        return _inner_node(content[start * HASH_BYTES : (start + (1 << rise)) * HASH_BYTES])
 
 
 def _read(read_tile: ReadTile, level: int, index: int, width: int) -> bytes:
@@ -281,6 +282,14 @@ def _read(read_tile: ReadTile, level: int, index: int, width: int) -> bytes:
     if len(content) != width * HASH_BYTES:
         raise Corrupt("TILE_LENGTH", f"Tile {index} of level {level} does not have {width} hashes.")
     return content
+
+
+# Proofs near each other share most of their inner nodes, and computing those is nearly all that a proof
+# costs. Keyed by content, so nothing can go stale; at most 4 KiB a key.
+@lru_cache(maxsize=2048)
+def _inner_node(nodes: bytes) -> bytes:
+    """`_perfect_root` of up to half a tile."""
+    return _perfect_root(nodes)
 
 
 def _perfect_root(nodes: bytes) -> bytes:
