@@ -41,7 +41,7 @@ lint: $(READY)
 
 types: $(READY)
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/mypy tests tools $(wildcard benchmarks)
+	@MYPYPATH=tests $(VENV)/bin/mypy tests tools $(wildcard benchmarks)
 
 stubs: $(READY)
 	@MYPYPATH=src $(PYTHON_IN) -m mypy.stubtest assign._core --ignore-disjoint-bases

@@ -23,7 +23,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     layers: dict[str, Counter[str]] = {}
     for outcome in _OUTCOMES:
         for report in terminalreporter.getreports(outcome):
-            layers.setdefault(_layer(report), Counter())[outcome] += 1
+            layer = _layer(report, terminalreporter.config.rootpath)
+            layers.setdefault(layer, Counter())[outcome] += 1
     if layers:
         terminalreporter.section("tests by layer")
     for layer, counts in sorted(layers.items()):
@@ -31,8 +32,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{layer:<12} {shown}")
 
 
-def _layer(report: object) -> str:
+def _layer(report: object, root: Path) -> str:
     """The folder directly below `tests` that the report's file is in."""
-    path = Path(str(getattr(report, "nodeid", "")).partition("::")[0]).absolute()
+    path = root / str(getattr(report, "nodeid", "")).partition("::")[0]
     inside = path.relative_to(_TESTS).parts if path.is_relative_to(_TESTS) else ()
     return inside[0] if len(inside) > 1 else "tests"
