@@ -8,7 +8,7 @@ certificate comes from the right authority, TLS has checked when the connection 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -61,7 +61,7 @@ def principal_uri(kind: Kind, name: str) -> str:
 
 
 def identify(
-    auth_context: Mapping[str, Sequence[bytes]], access: AccessTable, *, now: datetime | None = None
+    auth_context: Mapping[str, Iterable[bytes]], access: AccessTable, *, now: datetime | None = None
 ) -> Caller:
     """The caller behind the `auth_context()` of a gRPC call.
 
@@ -71,7 +71,7 @@ def identify(
     Raises Unauthenticated CERTIFICATE_MISSING (none, or no TLS), CERTIFICATE_MALFORMED (not exactly one URI, or
     not ours), CERTIFICATE_EXPIRED or PRINCIPAL_UNKNOWN (not in the access file).
     """
-    certificates = auth_context.get(_PEM_PROPERTY, ())
+    certificates = tuple(auth_context.get(_PEM_PROPERTY, ()))
     if len(certificates) != 1:
         raise Unauthenticated("CERTIFICATE_MISSING", "Connect over TLS with your client certificate.")
     principal = principal_of(certificates[0])
