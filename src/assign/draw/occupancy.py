@@ -18,6 +18,9 @@ from assign.person import Pseudonym
 __all__ = ["Inspection", "Occupancy", "WhyPassedOver"]
 
 
+_Key = tuple[str, OrderId]
+
+
 class WhyPassedOver(StrEnum):
     """Why somebody earlier in the reserve order does not take over; stable codes.
 
@@ -44,72 +47,83 @@ class Inspection:
 
 
 class Occupancy:
-    """The inspections of one shift. Changes are applied in the order of the log's entries."""
+    """The inspections of one shift. Changes are applied in the order of the log's entries.
+
+    An inspection is known by its wave and order: an order may be drawn again after its slot was cancelled.
+    """
 
     def __init__(self) -> None:
-        self._inspections: dict[OrderId, Inspection] = {}
-        self._teams: dict[OrderId, list[Pseudonym]] = {}
-        self._replaced: dict[OrderId, set[Pseudonym]] = {}
-        self._orders_of: dict[Pseudonym, dict[OrderId, Inspection]] = {}
+        self._inspections: dict[_Key, Inspection] = {}
+        self._teams: dict[_Key, list[Pseudonym]] = {}
+        self._replaced: dict[_Key, set[Pseudonym]] = {}
+        self._has: dict[Pseudonym, dict[_Key, Inspection]] = {}
 
     def draw(self, inspection: Inspection, team: Iterable[Pseudonym]) -> None:
         """`team` was drawn for a slot that is not cancelled."""
-        self.cancel(inspection.order)
-        self._inspections[inspection.order] = inspection
-        self._teams[inspection.order] = []
-        self._replaced[inspection.order] = set()
+        key = (inspection.wave, inspection.order)
+        self._inspections[key] = inspection
+        self._teams[key] = []
+        self._replaced[key] = set()
         for person in team:
-            self._give(inspection.order, person)
+            self._give(key, person)
 
-    def replace(self, order: OrderId, absent: Pseudonym, substitute: Pseudonym | None) -> None:
-        """`absent` no longer has the order, `substitute` (None: nobody) has. Does nothing for an unknown order."""
-        if order in self._inspections:
-            self._take(order, absent)
-            self._replaced[order].add(absent)
+    def replace(self, wave: str, order: OrderId, *, absent: Pseudonym, substitute: Pseudonym | None) -> None:
+        """`absent` no longer has the inspection, `substitute` (None: nobody) has; nothing if it is not known."""
+        key = (wave, order)
+        if key in self._inspections:
+            self._take(key, absent)
+            self._replaced[key].add(absent)
             if substitute is not None:
-                self._give(order, substitute)
+                self._give(key, substitute)
 
-    def cancel(self, order: OrderId) -> None:
-        """The order's slot was cancelled: its team is free. Does nothing for an order without inspection."""
-        for person in self._teams.pop(order, []):
-            self._orders_of[person].pop(order, None)
-        self._inspections.pop(order, None)
-        self._replaced.pop(order, None)
+    def cancel(self, wave: str, order: OrderId) -> None:
+        """The slot was cancelled: its team is free. Nothing if the inspection is not known."""
+        key = (wave, order)
+        for person in self.team_of(wave, order):
+            self._take(key, person)
+        for known in (self._teams, self._inspections, self._replaced):
+            known.pop(key, None)
 
-    def team_of(self, order: OrderId) -> tuple[Pseudonym, ...]:
-        """Who has the order now."""
-        return tuple(self._teams.get(order, ()))
+    def team_of(self, wave: str, order: OrderId) -> tuple[Pseudonym, ...]:
+        """Who has the inspection now."""
+        return tuple(self._teams.get((wave, order), ()))
 
     def busy(self, person: Pseudonym, *, after: datetime) -> tuple[tuple[datetime, datetime], ...]:
-        """`(start, end)` of each inspection the person has that ends later than `after`, sorted."""
-        inspections = self._orders_of.get(person, {}).values()
-        return tuple(sorted((item.start, item.end) for item in inspections if item.end > after))
+        """`(start, end)` of each inspection the person has that ends later than `after`, sorted, each once."""
+        inspections = self._has.get(person, {}).values()
+        return tuple(sorted({(item.start, item.end) for item in inspections if item.end > after}))
 
     def unavailable(
-        self, order: OrderId, *, capacity: Mapping[Pseudonym, int], absent: Collection[Pseudonym]
+        self,
+        wave: str,
+        order: OrderId,
+        *,
+        leaving: Pseudonym,
+        capacity: Mapping[Pseudonym, int],
+        absent: Collection[Pseudonym],
     ) -> dict[Pseudonym, str]:
-        """Who cannot take over `order` and why, as far as the log tells.
+        """Who cannot take over from `leaving` and why, as far as the log tells.
 
         Args:
-            capacity: of everybody who might, as in the wave's inputs.
+            capacity: of everybody who might take over, as in the wave's inputs.
             absent: reported absent in the log of the shift.
         """
-        found = {person: self._why_not(order, person, most, absent) for person, most in capacity.items()}
+        found = {person: self._why_not((wave, order), person, most, absent) for person, most in capacity.items()}
+        found[leaving] = WhyPassedOver.REPLACED
         return {person: why for person, why in found.items() if why is not None}
 
     def _why_not(
-        self, order: OrderId, person: Pseudonym, capacity: int, absent: Collection[Pseudonym]
+        self, key: _Key, person: Pseudonym, capacity: int, absent: Collection[Pseudonym]
     ) -> WhyPassedOver | None:
-        this = self._inspections.get(order)
-        if person in self._replaced.get(order, ()):
+        if person in self._replaced.get(key, ()):
             return WhyPassedOver.REPLACED
-        if person in self._teams.get(order, ()):
+        if person in self._teams.get(key, ()):
             return WhyPassedOver.IN_TEAM
         if person in absent:
             return WhyPassedOver.ABSENT
-        if this is None:
+        this, others = self._inspections.get(key), self._has.get(person, {}).values()
+        if this is None or not others:
             return None
-        others = self._orders_of.get(person, {}).values()
         if sum(other.wave == this.wave for other in others) >= capacity:
             return WhyPassedOver.FULL
         # Within one wave the capacity says how many at the same time; between waves nobody is in two places.
@@ -117,11 +131,11 @@ class Occupancy:
             return WhyPassedOver.BUSY
         return None
 
-    def _give(self, order: OrderId, person: Pseudonym) -> None:
-        self._teams[order].append(person)
-        self._orders_of.setdefault(person, {})[order] = self._inspections[order]
+    def _give(self, key: _Key, person: Pseudonym) -> None:
+        self._teams[key].append(person)
+        self._has.setdefault(person, {})[key] = self._inspections[key]
 
-    def _take(self, order: OrderId, person: Pseudonym) -> None:
-        if person in self._teams[order]:
-            self._teams[order].remove(person)
-            del self._orders_of[person][order]
+    def _take(self, key: _Key, person: Pseudonym) -> None:
+        if person in self._teams[key]:
+            self._teams[key].remove(person)
+            del self._has[person][key]
