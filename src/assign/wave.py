@@ -44,8 +44,16 @@ class Calendar:
 
     def wave_starts(self) -> list[datetime]:
         """The start of each wave, ascending."""
-        step = timedelta(seconds=self.step_seconds)
-        return [self.start + index * step for index in range(self.wave_count)]
+        return [self.wave_start(index) for index in range(self.wave_count)]
+
+    def wave_start(self, index: int) -> datetime:
+        """The start of the wave at `index`, counted from 0."""
+        return self.start + index * timedelta(seconds=self.step_seconds)
+
+    def waves_before(self, moment: datetime) -> int:
+        """How many waves start before `moment` (aware)."""
+        steps = -((self.start - moment) // timedelta(seconds=self.step_seconds))
+        return max(0, min(steps, self.wave_count))
 
     def wave_of(self, moment: datetime) -> datetime:
         """The start of the wave that holds a slot starting at `moment`. Raises InvalidInput outside the shift."""
