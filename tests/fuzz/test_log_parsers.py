@@ -1,7 +1,11 @@
-"""Parsers of outside bytes: whatever they get, they answer with a value or an AssignError, in bounded time."""
+"""Parsers of outside bytes: whatever they get, they answer with a value or an AssignError, in bounded time.
+
+FUZZ_EXAMPLES in the environment sets how many inputs each parser gets (300).
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +23,7 @@ from assign.log.note import MAX_NOTE_BYTES, NoteSigner, NoteVerifier, add_signat
 from assign.log.proof import Receipt, parse_receipt, verify_receipt
 from assign.log.tiles import encode_bundle, parse_bundle, parse_tile_path
 
-hard = settings(max_examples=300, deadline=None, database=None)
+hard = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")), deadline=None, database=None)
 
 LOG = NoteSigner("example.com/log", b"L" * 32)
 COSIGNER = Cosigner("witness.example", b"W" * 32)

@@ -212,5 +212,7 @@ def test_append_refusals() -> None:
     """A leaf hash of another length and a tree beyond the last size are refused."""
     with pytest.raises(InvalidInput, match="HASH_LENGTH"):
         RightEdge().append(b"an entry instead of its hash")
+    with pytest.raises(InvalidInput, match="HASH_LENGTH"):
+        RightEdge().extend([LEFT, b"this one would disappear under a node"])
     with pytest.raises(InvalidInput, match="EDGE_SIZE"):
         RightEdge(MAX_SIZE, (LEFT,) * 63).append(LEFT)

@@ -24,7 +24,7 @@ from assign.log.checkpoint import Checkpoint, parse_checkpoint
 from assign.log.keys import COSIGNATURE_ED25519, SignerKey, VerifierKey
 from assign.log.note import Note, NoteVerifier, Signature, verify_note
 
-__all__ = ["Cosignature", "Cosigner", "Policy", "Witness", "WitnessedCheckpoint"]
+__all__ = ["Cosignature", "Cosigner", "Policy", "Witness", "WitnessedCheckpoint", "cosigned_at"]
 
 _TIME_BYTES = 8
 _MAX_TIME = 2**63 - 1
