@@ -19,7 +19,7 @@ SEED ?=
 KEEP ?=
 AGAINST ?=
 
-.PHONY: help setup test check lint types stubs contract demo bench proto breaking upgrade wheel clean distclean
+.PHONY: help setup test check lint types stubs contract demo bench proto docs breaking upgrade wheel clean distclean
 
 help: ## Show this list.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ bench: $(READY) ## Measure; writes benchmarks/report.json.
 
 proto: $(READY) ## Generate src/assign/v1 from proto/ again.
 	@$(PYTHON_IN) tools/generate_contract.py
+
+docs: $(READY) ## Write docs/permissions.md from the table in the code again.
+	@$(PYTHON_IN) -m server.auth.permissions_page
 
 breaking: $(READY) ## Compare the contract with AGAINST=tag: would it break a client?
 	@$(PYTHON_IN) tools/lint_contract.py --against "$(or $(AGAINST),$(error say what to compare with: make breaking AGAINST=v0.1.0))"

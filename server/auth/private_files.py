@@ -46,7 +46,7 @@ def read_private(path: Path) -> bytes:
     another user owns it) or FILE_UNREADABLE.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             # Of the open file, not of the path: it cannot be exchanged between the look and the reading.
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
@@ -60,6 +60,10 @@ def read_private(path: Path) -> bytes:
         raise NotFound("FILE_MISSING", f"There is no file {path}.") from None
     except OSError as error:
         raise InvalidInput("FILE_UNREADABLE", f"Cannot read {path}: {error.strerror}.") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)  # opening a pipe must not wait for its other end
 
 
 def _sync_directory(path: Path) -> None:
