@@ -24,13 +24,11 @@ _Key = tuple[str, OrderId]
 class WhyPassedOver(StrEnum):
     """Why somebody earlier in the reserve order does not take over; stable codes.
 
-    All but the last two follow from the log; those rest on facts that only the operator has.
+    The first three follow from the log; the last two rest on facts that only the operator has.
     """
 
-    REPLACED = "REPLACED"
-    IN_TEAM = "IN_TEAM"
     ABSENT = "ABSENT"
-    FULL = "FULL"
+    IN_TEAM = "IN_TEAM"
     BUSY = "BUSY"
     NOT_CLEARED = "NOT_CLEARED"
     RECUSED = "RECUSED"
@@ -55,7 +53,7 @@ class Occupancy:
     def __init__(self) -> None:
         self._inspections: dict[_Key, Inspection] = {}
         self._teams: dict[_Key, list[Pseudonym]] = {}
-        self._replaced: dict[_Key, set[Pseudonym]] = {}
+        self._replaced: dict[str, set[Pseudonym]] = {}
         self._has: dict[Pseudonym, dict[_Key, Inspection]] = {}
 
     def draw(self, inspection: Inspection, team: Iterable[Pseudonym]) -> None:
@@ -63,16 +61,15 @@ class Occupancy:
         key = (inspection.wave, inspection.order)
         self._inspections[key] = inspection
         self._teams[key] = []
-        self._replaced[key] = set()
         for person in team:
             self._give(key, person)
 
     def replace(self, wave: str, order: OrderId, *, absent: Pseudonym, substitute: Pseudonym | None) -> None:
-        """`absent` no longer has the inspection, `substitute` (None: nobody) has; nothing if it is not known."""
+        """`absent` no longer has the inspection, `substitute` (None: nobody) has. He cannot come to the wave."""
         key = (wave, order)
+        self._replaced.setdefault(wave, set()).add(absent)
         if key in self._inspections:
             self._take(key, absent)
-            self._replaced[key].add(absent)
             if substitute is not None:
                 self._give(key, substitute)
 
@@ -81,12 +78,16 @@ class Occupancy:
         key = (wave, order)
         for person in self.team_of(wave, order):
             self._take(key, person)
-        for known in (self._teams, self._inspections, self._replaced):
-            known.pop(key, None)
+        self._teams.pop(key, None)
+        self._inspections.pop(key, None)
 
     def team_of(self, wave: str, order: OrderId) -> tuple[Pseudonym, ...]:
         """Who has the inspection now."""
         return tuple(self._teams.get((wave, order), ()))
+
+    def orders_of(self, wave: str, person: Pseudonym) -> tuple[OrderId, ...]:
+        """What the person has in one wave, sorted."""
+        return tuple(sorted(order for name, order in self._has.get(person, {}) if name == wave))
 
     def busy(self, person: Pseudonym, *, after: datetime) -> tuple[tuple[datetime, datetime], ...]:
         """`(start, end)` of each inspection the person has that ends later than `after`, sorted, each once."""
@@ -108,24 +109,20 @@ class Occupancy:
             capacity: of everybody who might take over, as in the wave's inputs.
             absent: reported absent in the log of the shift.
         """
-        found = {person: self._why_not((wave, order), person, most, absent) for person, most in capacity.items()}
-        found[leaving] = WhyPassedOver.REPLACED
-        return {person: why for person, why in found.items() if why is not None}
+        found = {person: self._why_not((wave, order), person, most) for person, most in capacity.items()}
+        unavailable: dict[Pseudonym, str] = {person: why for person, why in found.items() if why is not None}
+        for person in (leaving, *self._replaced.get(wave, ()), *absent):
+            unavailable[person] = WhyPassedOver.ABSENT
+        return unavailable
 
-    def _why_not(
-        self, key: _Key, person: Pseudonym, capacity: int, absent: Collection[Pseudonym]
-    ) -> WhyPassedOver | None:
-        if person in self._replaced.get(key, ()):
-            return WhyPassedOver.REPLACED
+    def _why_not(self, key: _Key, person: Pseudonym, capacity: int) -> WhyPassedOver | None:
         if person in self._teams.get(key, ()):
             return WhyPassedOver.IN_TEAM
-        if person in absent:
-            return WhyPassedOver.ABSENT
         this, others = self._inspections.get(key), self._has.get(person, {}).values()
         if this is None or not others:
             return None
         if sum(other.wave == this.wave for other in others) >= capacity:
-            return WhyPassedOver.FULL
+            return WhyPassedOver.BUSY
         # Within one wave the capacity says how many at the same time; between waves nobody is in two places.
         if any(o.wave != this.wave and o.start < this.end and this.start < o.end for o in others):
             return WhyPassedOver.BUSY

@@ -14,7 +14,7 @@ from enum import StrEnum
 from assign.person import Screening
 from assign.wave import Calendar
 
-__all__ = ["Reader", "RevealRefusal", "check_reveal_window"]
+__all__ = ["Reader", "RevealRefusal", "check_reveal_window", "is_cleared"]
 
 
 class RevealRefusal(StrEnum):
@@ -84,11 +84,12 @@ def _check_person(now: datetime, reader: Reader) -> RevealRefusal | None:
         return RevealRefusal.NOT_ON_DUTY
     if reader.absent:
         return RevealRefusal.ABSENT
-    if not _is_cleared(now, reader.screening):
+    if not is_cleared(now, reader.screening):
         return RevealRefusal.NOT_CLEARED
     return None
 
 
-def _is_cleared(now: datetime, screening: Screening) -> bool:
+def is_cleared(now: datetime, screening: Screening) -> bool:
+    """Whether screening allows work at `now` (aware): certificate valid, interviewed, no open signal."""
     until = screening.certificate_until
     return until is not None and now < until and screening.interviewed and not screening.signal_open

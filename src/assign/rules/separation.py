@@ -13,13 +13,13 @@ __all__ = ["Role", "SeparationRefusal", "check_approver", "check_inspector", "ch
 
 
 class Role(StrEnum):
-    """What a natural person may do in a port. One person may hold several, but not every combination."""
+    """What a natural person is there for. One person may hold several roles, but not every combination."""
 
     SELECTOR = "selector"
     INSPECTOR = "inspector"
-    PLANNER = "planner"
+    ROSTER_OFFICER = "roster-officer"
     SUPERVISOR = "supervisor"
-    ACCESS_ADMINISTRATOR = "access-administrator"
+    SECURITY_OFFICER = "security-officer"
     AUDITOR = "auditor"
 
 
@@ -27,7 +27,7 @@ class SeparationRefusal(StrEnum):
     """Why separation of duties forbids something; stable codes."""
 
     SELECTOR_AND_INSPECTOR = "SELECTOR_AND_INSPECTOR"
-    ADMINISTRATOR_AND_OPERATION = "ADMINISTRATOR_AND_OPERATION"
+    SECURITY_AND_OTHER = "SECURITY_AND_OTHER"
     AUDITOR_AND_OPERATION = "AUDITOR_AND_OPERATION"
     HANDLED_SELECTION = "HANDLED_SELECTION"
     APPROVER_IS_REQUESTER = "APPROVER_IS_REQUESTER"
@@ -36,20 +36,20 @@ class SeparationRefusal(StrEnum):
     APPROVER_LOSES = "APPROVER_LOSES"
 
 
-_OPERATIONAL = frozenset({Role.SELECTOR, Role.INSPECTOR, Role.PLANNER, Role.SUPERVISOR})
+_OPERATIONAL = frozenset({Role.SELECTOR, Role.INSPECTOR, Role.ROSTER_OFFICER, Role.SUPERVISOR})
 
 
-def check_roles(roles: Collection[Role]) -> SeparationRefusal | None:
-    """Whether one person may hold `roles` at the same time (static separation); None: yes.
+def check_roles(roles: Collection[str]) -> SeparationRefusal | None:
+    """Whether one person may hold `roles` (values of `Role`) at the same time; None: yes.
 
-    Selector and inspector exclude each other. Who administers access neither reviews the log nor works
-    in the operation, and who reviews the log does not work in the operation that he reviews.
+    Selector and inspector exclude each other. Who decides on screening and access neither reviews the log nor
+    works in the operation, and who reviews the log does not work in the operation that he reviews.
     """
     held = frozenset(roles)
     if {Role.SELECTOR, Role.INSPECTOR} <= held:
         return SeparationRefusal.SELECTOR_AND_INSPECTOR
-    if Role.ACCESS_ADMINISTRATOR in held and held & (_OPERATIONAL | {Role.AUDITOR}):
-        return SeparationRefusal.ADMINISTRATOR_AND_OPERATION
+    if Role.SECURITY_OFFICER in held and held & (_OPERATIONAL | {Role.AUDITOR}):
+        return SeparationRefusal.SECURITY_AND_OTHER
     if Role.AUDITOR in held and held & _OPERATIONAL:
         return SeparationRefusal.AUDITOR_AND_OPERATION
     return None

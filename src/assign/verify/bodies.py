@@ -137,18 +137,22 @@ _SHAPES: dict[Kind, _Check] = {
     Kind.WAVE_MISSED: _object({"wave": _text, "reason": _text}),
     Kind.REVEAL: _object({"wave": _text, "person": _pseudonym}),
     Kind.READ: _object({"by": _actor, "what": _text}),
-    Kind.REPLACEMENT_REQUEST: _object(
-        {"by": _actor, "wave": _text, "order": _text, "absent": _pseudonym, "reason": _text}
-    ),
+    Kind.REPLACEMENT_REQUEST: _object({"by": _actor, "wave": _text, "absent": _pseudonym, "reason": _text}),
     Kind.REPLACEMENT_APPROVE: _object(
         {
             "by": _actor,
             "requested_by": _actor,
             "wave": _text,
-            "order": _text,
             "absent": _pseudonym,
-            "substitute": _nullable(_pseudonym),
-            "passed_over": _list(_object({"person": _pseudonym, "why": _text})),
+            "substitutions": _list(
+                _object(
+                    {
+                        "order": _text,
+                        "substitute": _nullable(_pseudonym),
+                        "passed_over": _list(_object({"person": _pseudonym, "why": _text})),
+                    }
+                )
+            ),
         }
     ),
     Kind.REFUSAL: _object({"by": _text, "method": _text, "reason": _text}),

@@ -75,7 +75,8 @@ class Opening:
             return
         for event in shift.events:
             if isinstance(event.what, Approval):
-                self._wanted.setdefault(event.wave.name, set()).add(event.what.order)
+                orders = (item.order for item in event.what.substitutions)
+                self._wanted.setdefault(event.wave.name, set()).update(orders)
         for event in shift.events:
             match event.what:
                 case Freeze():
@@ -216,15 +217,9 @@ class Opening:
             )
 
     def _check_approval(self, approval: Approval) -> None:
-        case = self._cases.get((approval.wave, approval.order))
-        if case is None:
-            self._findings.add(
-                Code.REPLACEMENT_NOT_DRAWN, f"Order {approval.order} has no outcome in {approval.wave}.", approval.index
-            )
-            return
         absent = {person for person, index in self._shift.absent.items() if index < approval.index}
-        check_approval(approval, case, occupancy=self._occupancy, absent=absent, findings=self._findings)
-        self._occupancy.replace(approval.wave, approval.order, absent=approval.absent, substitute=approval.substitute)
+        cases = {item.order: self._cases.get((approval.wave, item.order)) for item in approval.substitutions}
+        check_approval(approval, cases, occupancy=self._occupancy, absent=absent, findings=self._findings)
 
     def _note_small_pools(self, wave: Wave, inputs: WaveInputs) -> None:
         small = inputs.small_pools()

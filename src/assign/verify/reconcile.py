@@ -103,9 +103,10 @@ class _Reconciliation:
         absent_index = self._shift.absent.get(person)
         if given.candidate.absent != (absent_index is not None and absent_index < self._wave.freeze_index):
             self._add(Code.INPUTS_ABSENCE, f"{person} is not absent or present as the log says.")
-        # What ends before the wave starts excludes nobody from anything in it.
-        relevant = {times for times in given.candidate.busy if times[1] > self._wave.start}
-        if relevant != busy.get(person, frozenset()):
+        # What ends before the wave and the duty start excludes nobody from anything: it may be of another shift.
+        since = max(self._wave.start, due.start)
+        relevant = {times for times in given.candidate.busy if times[1] > since}
+        if relevant != {times for times in busy.get(person, ()) if times[1] > since}:
             self._add(Code.INPUTS_BUSY, f"{person} is not busy as earlier draws and replacements say.")
 
     def verdicts(self) -> None:

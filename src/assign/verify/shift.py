@@ -23,6 +23,7 @@ __all__ = [
     "Rebooked",
     "RosterLine",
     "Shift",
+    "Substituted",
     "Wave",
     "open_shift",
     "read_wave_name",
@@ -69,17 +70,24 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Substituted:
+    """Who takes over one order by an approval, and who was passed over, with the reasons."""
+
+    order: OrderId
+    substitute: Pseudonym | None
+    passed_over: tuple[tuple[Pseudonym, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """An approved replacement."""
+    """An approved replacement of one person in one wave."""
 
     index: int
     by: str
     requested_by: str
     wave: str
-    order: OrderId
     absent: Pseudonym
-    substitute: Pseudonym | None
-    passed_over: tuple[tuple[Pseudonym, str], ...]
+    substitutions: tuple[Substituted, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +151,7 @@ class Shift:
         index: of the `shift-open` entry.
         events: freezes, draws, approvals and cancellations in the order of the log, for the replay.
         absent: the index of the first absence of each person.
-        requests: who asked for which replacement, by (wave, order, absent), while not yet approved.
+        requests: who asked for which replacement, by (wave, absent), while not yet approved.
     """
 
     name: ShiftName
@@ -159,7 +167,7 @@ class Shift:
     roster: dict[Pseudonym, RosterLine] = field(default_factory=dict)
     absent: dict[Pseudonym, int] = field(default_factory=dict)
     waves: dict[str, Wave] = field(default_factory=dict)
-    requests: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    requests: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     rebooked: list[Rebooked] = field(default_factory=list)
     closed_index: int | None = None
@@ -203,7 +211,7 @@ def open_shift(index: int, body: dict[str, Any]) -> Shift:
         embargo = timedelta(seconds=body["embargo_seconds"])
         closes = calendar.end + embargo
         calendar.freeze_time(calendar.start)
-        beacon.round_at_or_after(calendar.draw_time(calendar.end))
+        beacon.round_at_or_after(calendar.draw_time(calendar.wave_start(calendar.wave_count - 1)))
     except (AssignError, OverflowError) as error:
         raise Corrupt("SHIFT_TERMS", f"The terms of this shift cannot be: {error}") from None
     if str(name) != body["shift"]:

@@ -12,7 +12,7 @@ from assign.names import OrderId
 from assign.person import Pseudonym
 from assign.rules.separation import SeparationRefusal, check_approver, check_inspector
 from assign.verify.findings import Attention, Code, Findings
-from assign.verify.shift import Approval
+from assign.verify.shift import Approval, Substituted
 
 __all__ = ["Case", "check_approval", "open_case"]
 
@@ -49,85 +49,101 @@ def open_case(inputs: WaveInputs, key: bytes, order: OrderId) -> Case | None:
 
 def check_approval(
     approval: Approval,
-    case: Case,
+    cases: Mapping[OrderId, Case | None],
     *,
     occupancy: Occupancy,
     absent: Collection[Pseudonym],
     findings: Findings,
 ) -> None:
-    """Add a finding for whatever is wrong with `approval`.
+    """Add a finding for whatever is wrong with `approval`, and carry it out in `occupancy`.
 
     Args:
-        occupancy: before this approval.
+        cases: of every order in the approval; None where the order has no outcome in the wave.
         absent: reported absent before this approval.
     """
-    check = _Check(approval, case, findings)
-    check.separation()
-    if approval.absent not in occupancy.team_of(approval.wave, approval.order):
-        check.add(Code.REPLACEMENT_NOT_DRAWN, f"{approval.absent} does not have order {approval.order}.")
-        return
-    unavailable = occupancy.unavailable(
-        approval.wave, approval.order, leaving=approval.absent, capacity=case.capacity, absent=absent
-    )
-    check.order()
-    check.reasons(unavailable)
-    findings.note(
-        Attention.REPLACED,
-        f"{approval.absent} was replaced on order {approval.order} of {approval.wave} by "
-        f"{approval.substitute or 'nobody'}.",
-        approval.index,
-    )
+    check = _Check(approval, findings)
+    check.approver()
+    due = occupancy.orders_of(approval.wave, approval.absent)
+    given = tuple(item.order for item in approval.substitutions)
+    if given != due:
+        check.add(
+            Code.REPLACEMENT_NOT_DRAWN,
+            f"{approval.absent} has the orders {_listed(due)} in {approval.wave}, not {_listed(given)}.",
+        )
+    for item in approval.substitutions:
+        case = cases.get(item.order)
+        if case is None or item.order not in due:
+            continue
+        unavailable = occupancy.unavailable(
+            approval.wave, item.order, leaving=approval.absent, capacity=case.capacity, absent=absent
+        )
+        check.separation(item, case)
+        check.order(item, case)
+        check.reasons(item, unavailable)
+        occupancy.replace(approval.wave, item.order, absent=approval.absent, substitute=item.substitute)
+
+
+def _listed(orders: tuple[OrderId, ...]) -> str:
+    return ", ".join(orders) or "none"
 
 
 class _Check:
-    def __init__(self, approval: Approval, case: Case, findings: Findings) -> None:
+    def __init__(self, approval: Approval, findings: Findings) -> None:
         self._approval = approval
-        self._case = case
         self._findings = findings
 
     def add(self, code: Code, message: str) -> None:
         self._findings.add(code, message, self._approval.index)
 
-    def separation(self) -> None:
-        """The approver is a person who may, and the substitute may inspect."""
-        approval, handled_by = self._approval, self._case.handled_by
+    def approver(self) -> None:
+        """A second person, not a system."""
+        approval = self._approval
+        if approval.by == approval.requested_by or approval.by.startswith(_SYSTEMS):
+            self.add(Code.REPLACEMENT_SELF_APPROVED, "No second person approved this replacement.")
+
+    def separation(self, item: Substituted, case: Case) -> None:
+        """The approver neither handled the selection nor gains or loses, and the substitute may inspect."""
+        approval, handled_by = self._approval, case.handled_by
         refusal = check_approver(
             approver=approval.by,
             requester=approval.requested_by,
             handled_by=handled_by,
-            gains=approval.substitute,
+            gains=item.substitute,
             loses=approval.absent,
         )
         if refusal is SeparationRefusal.APPROVER_HANDLED_SELECTION:
-            self.add(Code.SEPARATION, f"{approval.by} handled the selection and approved a replacement.")
-        elif refusal is not None or approval.by.startswith(_SYSTEMS):
-            why = refusal or "approved by a system"
-            self.add(Code.REPLACEMENT_SELF_APPROVED, f"No second person approved this replacement: {why}.")
-        if approval.substitute is not None and check_inspector(approval.substitute, handled_by):
-            self.add(Code.SEPARATION, f"{approval.substitute} handled the selection and took over the inspection.")
+            self.add(Code.SEPARATION, f"{approval.by} handled the selection of {item.order} and approved.")
+        elif refusal in (SeparationRefusal.APPROVER_GAINS, SeparationRefusal.APPROVER_LOSES):
+            self.add(Code.REPLACEMENT_SELF_APPROVED, f"{approval.by} approved what he gains or loses: {refusal}.")
+        if item.substitute is not None and check_inspector(item.substitute, handled_by):
+            self.add(Code.SEPARATION, f"{item.substitute} handled the selection of {item.order} and took it over.")
 
-    def order(self) -> None:
+    def order(self, item: Substituted, case: Case) -> None:
         """Everybody before the substitute in the reserve order was passed over, and nobody else."""
-        reserve, substitute = self._case.reserve, self._approval.substitute
+        reserve, substitute = case.reserve, item.substitute
         if substitute is not None and substitute not in reserve:
-            self.add(Code.REPLACEMENT_ORDER, f"{substitute} is not in the reserve order.")
+            self.add(Code.REPLACEMENT_ORDER, f"{substitute} is not in the reserve order of {item.order}.")
             return
         before = reserve if substitute is None else reserve[: reserve.index(substitute)]
-        if tuple(person for person, _ in self._approval.passed_over) != before:
-            self.add(Code.REPLACEMENT_ORDER, "Those passed over are not those before him in the reserve order.")
+        if tuple(person for person, _ in item.passed_over) != before:
+            self.add(
+                Code.REPLACEMENT_ORDER, f"Those passed over on {item.order} are not those first in the reserve order."
+            )
 
-    def reasons(self, unavailable: Mapping[Pseudonym, str]) -> None:
+    def reasons(self, item: Substituted, unavailable: Mapping[Pseudonym, str]) -> None:
         """Each was passed over for a reason that the log bears out, and the substitute was free."""
-        approval = self._approval
-        for person, why in approval.passed_over:
+        for person, why in item.passed_over:
             if why in _ON_WORD:
-                self._findings.note(
-                    Attention.REPLACEMENT_ON_WORD,
-                    f"{person} was passed over on order {approval.order} as {why}: the operator's word.",
-                    approval.index,
-                )
+                self._note(Attention.REPLACEMENT_ON_WORD, f"{person} was passed over on {item.order} as {why}.")
             elif why != unavailable.get(person):
                 self.add(Code.REPLACEMENT_REASON, f"{person} was passed over as {why}; the log says otherwise.")
-        if approval.substitute is not None and approval.substitute in unavailable:
-            why = unavailable[approval.substitute]
-            self.add(Code.REPLACEMENT_UNAVAILABLE, f"{approval.substitute} was not free: {why}.")
+        if item.substitute is not None and item.substitute in unavailable:
+            why = unavailable[item.substitute]
+            self.add(Code.REPLACEMENT_UNAVAILABLE, f"{item.substitute} was not free for {item.order}: {why}.")
+        self._note(
+            Attention.REPLACED,
+            f"{self._approval.absent} was replaced on {item.order} by {item.substitute or 'nobody'}.",
+        )
+
+    def _note(self, code: Attention, message: str) -> None:
+        self._findings.note(code, message, self._approval.index)

@@ -9,7 +9,7 @@ from assign.log.entries import Entry
 from assign.names import OrderId
 from assign.person import Pseudonym
 from assign.verify.findings import Attention, Code, Findings
-from assign.verify.shift import Approval, Drawn, Event, Shift, Wave
+from assign.verify.shift import Approval, Drawn, Event, Shift, Substituted, Wave
 
 __all__ = ["WaveLife"]
 
@@ -120,12 +120,12 @@ class WaveLife:
             self._findings.add(
                 Code.REPLACEMENT_BEFORE_DRAW, f"A replacement in {wave.name} was asked for undrawn.", index
             )
-        shift.requests.setdefault((wave.name, body["order"], body["absent"]), set()).add(body["by"])
+        shift.requests.setdefault((wave.name, body["absent"]), set()).add(body["by"])
 
     def approve(self, index: int, shift: Shift, wave: Wave, entry: Entry) -> None:
         """Somebody else approves it. What depends on the outcome is checked when the shift is opened."""
         body = entry.body
-        key = (wave.name, body["order"], body["absent"])
+        key = (wave.name, body["absent"])
         if body["requested_by"] not in shift.requests.pop(key, set()):
             self._findings.add(
                 Code.REPLACEMENT_NOT_REQUESTED, f"This replacement in {wave.name} was not asked for.", index
@@ -140,10 +140,15 @@ class WaveLife:
             by=body["by"],
             requested_by=body["requested_by"],
             wave=wave.name,
-            order=OrderId(body["order"]),
             absent=Pseudonym(body["absent"]),
-            substitute=Pseudonym(body["substitute"]) if body["substitute"] else None,
-            passed_over=tuple((Pseudonym(item["person"]), item["why"]) for item in body["passed_over"]),
+            substitutions=tuple(
+                Substituted(
+                    order=OrderId(item["order"]),
+                    substitute=Pseudonym(item["substitute"]) if item["substitute"] else None,
+                    passed_over=tuple((Pseudonym(one["person"]), one["why"]) for one in item["passed_over"]),
+                )
+                for item in body["substitutions"]
+            ),
         )
         shift.events.append(Event(index, wave, approval))
 
