@@ -19,9 +19,11 @@ from server.demo.cargo import PlannedOrder
 from server.demo.choices import Choices
 from server.demo.people import DayShift, is_cleared
 
-__all__ = ["GRID", "plan_slots"]
+__all__ = ["BRIEFING", "GRID", "plan_slots"]
 
 GRID = timedelta(minutes=15)
+# A shift begins with a briefing: whoever is drawn for the first inspections reads it on duty, before they start.
+BRIEFING = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ def plan_slots(
 def _starts(order: PlannedOrder, shifts: Sequence[DayShift]) -> list[_Start]:
     starts = []
     for shift in shifts:
-        last = shift.end - timedelta(minutes=order.minutes)
-        starts += [_Start(shift.shift, shift.start + GRID * step) for step in range((last - shift.start) // GRID + 1)]
+        first, last = shift.start + BRIEFING, shift.end - timedelta(minutes=order.minutes)
+        starts += [_Start(shift.shift, first + GRID * step) for step in range((last - first) // GRID + 1)]
     return starts
 
 

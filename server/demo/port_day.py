@@ -18,7 +18,7 @@ from assign.roster import RosterEntry
 from server.demo.cargo import PlannedOrder, make_orders
 from server.demo.choices import Choices
 from server.demo.declarations import DeclarationFile
-from server.demo.people import DayShift, SickCall, make_people, make_rosters, make_sick_calls
+from server.demo.people import DayShift, SickCall, is_cleared, make_people, make_rosters, make_sick_calls
 from server.demo.planner import plan_slots
 
 __all__ = ["DEFAULT_TERMINALS", "DayPlan", "PortDay", "make_port_day"]
@@ -97,10 +97,15 @@ class PortDay:
     sick_calls: tuple[SickCall, ...]
     notes: tuple[str, ...]
     _orders_by_id: dict[OrderId, PlannedOrder] = field(repr=False)
+    _cleared: frozenset[PersonId] = field(repr=False)
 
     def order(self, order: OrderId) -> PlannedOrder:
         """The order with this id."""
         return self._orders_by_id[order]
+
+    def is_cleared(self, person: PersonId) -> bool:
+        """Whether a person's screening allows him to be drawn on this day."""
+        return person in self._cleared
 
     def shift_of(self, moment: datetime) -> DayShift:
         """The shift in which `moment` falls. Raises KeyError outside the day."""
@@ -131,6 +136,7 @@ def make_port_day(source: DeclarationFile, plan: DayPlan) -> PortDay:
         sick_calls=make_sick_calls(shifts, rosters, persons, count=plan.sick_call_count, seed=plan.seed),
         notes=tuple(_notes(source, plan, len(orders))),
         _orders_by_id={order.order: order for order in orders},
+        _cleared=frozenset(person.person for person in persons if is_cleared(person)),
     )
 
 

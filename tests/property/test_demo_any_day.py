@@ -12,7 +12,7 @@ from assign.order import check_qualification
 from assign.roster import find_overlap
 from server.demo.choices import Choices
 from server.demo.declarations import DeclarationFile, parse_declarations, shipped_declarations
-from server.demo.planner import GRID
+from server.demo.planner import BRIEFING, GRID
 from server.demo.port_day import DEFAULT_TERMINALS, DayPlan, make_port_day
 
 SOURCE = shipped_declarations()
@@ -64,6 +64,7 @@ def test_any_slot_is_on_the_grid_inside_one_shift_and_matches_its_order(plan):
     for slot in day.slots:
         shift, order = day.shift_of(slot.start), day.order(slot.order)
         assert (slot.start - shift.start) % GRID == timedelta(0)
+        assert shift.start + BRIEFING <= slot.start
         assert slot.end <= shift.end
         assert (slot.terminal, slot.minutes) == (order.terminal, order.minutes)
         assert check_id(slot.slot)

@@ -1,0 +1,147 @@
+"""The auditor's evening: export, verify with the real command, compare with what was read, and try to forge."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assign.draw.commitment import is_freeze
+from assign.encoding import sha256
+from assign.log.entries import Entry, Kind
+from assign.v1 import verification_service_pb2
+from assign.verify.bundle import read_bundle, write_bundle
+from server.demo.choices import Choices
+from server.demo.processes import Finished, run_assign
+from server.demo.replayed import Replayed, replay_bundle
+from server.demo.stage import Stage
+from server.demo.workplace import AUDITOR, Workplace
+
+__all__ = ["Evidence", "gather_evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the auditor found. `report` is the verifier's own, as JSON."""
+
+    report: dict[str, Any]
+    bundle_bytes: int
+    bundle_sha256: str
+    tampered: tuple[str, ...]
+
+
+async def gather_evidence(stage: Stage, workplace: Workplace) -> Evidence:
+    """Export the bundle, verify it, compare it, forge it twice. Raises BrokenPromise."""
+    await _export(stage, workplace.bundle)
+    report = _verify(stage, workplace)
+    _compare(stage, workplace)
+    tampered = (_flip_byte(stage, workplace), _forge(stage, workplace))
+    data = workplace.bundle.read_bytes()
+    return Evidence(report, len(data), sha256(data).hex(), tampered)
+
+
+async def _export(stage: Stage, path: Path) -> None:
+    request = verification_service_pb2.ExportBundleRequest(parent=stage.messages.parent)
+    with path.open("wb") as file:
+        async for part in stage.client(AUDITOR).verification.ExportBundle(request):
+            file.write(part.chunk)
+
+
+def _run_verify(bundle: Path, workplace: Workplace, *options: str) -> Finished:
+    return run_assign("verify", str(bundle), "--key", str(workplace.log_key), *options, cwd=workplace.directory)
+
+
+def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
+    done = _run_verify(workplace.bundle, workplace, "--json")
+    said = (done.output + done.errors).strip()[-600:]
+    stage.promises.keep("`assign verify` accepts the day's bundle, with exit status 0", done.status == 0, said)
+    report: dict[str, Any] = json.loads(done.output)
+    keep = stage.promises.keep
+    keep("the verifier finds nothing wrong", report["is_sound"] and report["findings_count"] == 0, said)
+    keep("the verifier checked the log's signature with the key it was given apart", report["is_key_trusted"])
+    waves = len(stage.journal.waves)
+    replayed = (report["draws"], report["draws_replayed"])
+    keep("every draw of the day replays byte for byte", replayed == (waves, waves), f"{replayed} of {waves} waves")
+    keep("the verifier says that this clock was steered: a demonstration is no evidence", report["is_clock_steered"])
+    return report
+
+
+def _compare(stage: Stage, workplace: Workplace) -> None:
+    """What the inspectors read over the wire is what the bundle replays to, person by person."""
+    with read_bundle(workplace.bundle) as bundle:
+        replayed = replay_bundle(bundle)
+    drawn = {order: len(team) for teams in replayed.teams.values() for order, team in teams.items()}
+    read: dict[str, int] = defaultdict(int)
+    for answer in stage.journal.answers.values():
+        for one in answer:
+            read[one.order] += 1
+    same = drawn == dict(read)
+    stage.promises.keep("the bundle replays to exactly the orders and team sizes that were read", same)
+    for shift in stage.day.shifts:
+        name = stage.messages.shift(shift.shift)
+        stage.promises.keep(
+            "the bundle replays to what each inspector read, for everybody on the shift",
+            replayed.sets_of_orders(name) == _sets_read(stage, name),
+            name,
+        )
+    _check_absences(stage, replayed)
+
+
+def _sets_read(stage: Stage, shift: str) -> list[list[tuple[str, str]]]:
+    by_person: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for (wave, person), answer in stage.journal.answers.items():
+        if wave.startswith(f"{shift}/") and answer:
+            by_person[person] += [(wave, one.order) for one in answer]
+    return sorted(sorted(pairs) for pairs in by_person.values())
+
+
+def _check_absences(stage: Stage, replayed: Replayed) -> None:
+    for call in stage.day.sick_calls:
+        waves = [wave for wave in replayed.absent_at_freeze if f"/{call.shift}/" in wave]
+        counted = all(replayed.absent_at_freeze[wave] >= 1 for wave in waves)
+        stage.promises.keep("who called in sick before a freeze is absent in its opened inputs", counted, call.person)
+
+
+def _flip_byte(stage: Stage, workplace: Workplace) -> str:
+    """One byte of a copy is changed; the verifier refuses the copy. What it says."""
+    data = bytearray(workplace.bundle.read_bytes())
+    choices = Choices(stage.day.plan.seed, "flipped byte")
+    position = choices.below(len(data))
+    data[position] ^= 1 + choices.below(255)
+    copy = workplace.directory / "day-flipped.bundle"
+    copy.write_bytes(data)
+    return f"byte {position:,} of {len(data):,} changed: " + _require_refused(stage, workplace, copy, "one byte")
+
+
+def _forge(stage: Stage, workplace: Workplace) -> str:
+    """A forger exchanges one outcome and repairs every checksum of the file; the signed root he cannot repair."""
+    with read_bundle(workplace.bundle) as bundle:
+        entries = [*bundle.entries()]
+        inputs = [(wave, bundle.inputs(wave) or b"") for wave in bundle.waves]
+        log_key, checkpoint = bundle.log_key, bundle.checkpoint
+    draws = [index for index, data in enumerate(entries) if _is_draw(data)]
+    index = Choices(stage.day.plan.seed, "forged draw").pick(draws)
+    entry = Entry.from_bytes(entries[index])
+    entry.body["transcript"] = sha256(b"another outcome").hex()
+    entries[index] = entry.to_bytes()
+    copy = workplace.directory / "day-forged.bundle"
+    with copy.open("wb") as file:
+        write_bundle(file, log_key=log_key, checkpoint=checkpoint, entries=entries, inputs=inputs)
+    said = _require_refused(stage, workplace, copy, "one draw, checksums repaired")
+    return f"outcome of log entry {index:,} exchanged and every checksum repaired: {said}"
+
+
+def _is_draw(data: bytes) -> bool:
+    return not is_freeze(data) and Entry.from_bytes(data).kind is Kind.DRAW
+
+
+def _require_refused(stage: Stage, workplace: Workplace, copy: Path, what: str) -> str:
+    done = _run_verify(copy, workplace)
+    said = " ".join((done.errors + done.output).split())
+    stage.promises.keep(
+        f"`assign verify` refuses a copy with {what} changed", done.status not in (0, None), said[-300:]
+    )
+    stage.promises.keep("a refused bundle says what is wrong first", bool(said))
+    return said[:300]

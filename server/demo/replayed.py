@@ -1,0 +1,81 @@
+"""The outcome of every draw, recomputed from a bundle with the library alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from assign.draw.beacon import beacon_value
+from assign.draw.commitment import Freeze, is_freeze
+from assign.draw.inputs import WaveInputs
+from assign.draw.keys import draw_key, wave_seed
+from assign.draw.outcome import replay_wave
+from assign.log.entries import Entry, Kind
+from assign.names import OrderId
+from assign.person import Pseudonym
+from assign.verify.bundle import Bundle
+
+__all__ = ["Replayed", "replay_bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the bundle says once its secrets are open.
+
+    Attributes:
+        teams: the pseudonyms drawn for each order, by wave.
+        absent_at_freeze: how many people each wave's freeze left out as absent.
+    """
+
+    teams: dict[str, dict[OrderId, frozenset[Pseudonym]]]
+    absent_at_freeze: dict[str, int]
+
+    def sets_of_orders(self, shift: str) -> list[list[tuple[str, str]]]:
+        """For everybody who was drawn in a shift, his (wave, order) pairs; nobody's name, sorted."""
+        by_person: dict[Pseudonym, list[tuple[str, str]]] = defaultdict(list)
+        for wave, teams in self.teams.items():
+            if wave.startswith(f"{shift}/"):
+                for order, team in teams.items():
+                    for person in team:
+                        by_person[person].append((wave, order))
+        return sorted(sorted(pairs) for pairs in by_person.values())
+
+
+def replay_bundle(bundle: Bundle) -> Replayed:
+    """Draw every opened wave again. Raises AssignError where the bundle does not allow it."""
+    freezes: dict[str, Freeze] = {}
+    draws: dict[str, Entry] = {}
+    masters: dict[str, bytes] = {}
+    for data in bundle.entries():
+        if is_freeze(data):
+            freeze = Freeze.from_bytes(data)
+            freezes[freeze.wave] = freeze
+            continue
+        entry = Entry.from_bytes(data)
+        if entry.kind is Kind.DRAW:
+            draws[entry.body["wave"]] = entry
+        elif entry.kind is Kind.CLOSE:
+            masters[entry.body["shift"]] = bytes.fromhex(entry.body["master"])
+    teams = {}
+    absent = {}
+    for wave in bundle.waves:
+        inputs = WaveInputs.from_bytes(bundle.inputs(wave) or b"")
+        key = _key(freezes[wave], draws[wave], masters[inputs.shift], inputs)
+        transcript = replay_wave(inputs, key)
+        teams[wave] = {
+            order: frozenset(team) for order, team in zip(transcript.orders, transcript.teams, strict=True) if team
+        }
+        absent[wave] = sum(person.candidate.absent for person in inputs.persons)
+    return Replayed(teams, absent)
+
+
+def _key(freeze: Freeze, draw: Entry, master: bytes, inputs: WaveInputs) -> bytes:
+    return draw_key(
+        beacon_value=beacon_value(bytes.fromhex(draw.body["evidence"])),
+        seed=wave_seed(master, inputs.origin, inputs.shift, inputs.wave),
+        origin=inputs.origin,
+        wave=inputs.wave,
+        leaf=freeze.leaf(),
+        chain_hash=freeze.chain_hash,
+        beacon_round=freeze.beacon_round,
+    )

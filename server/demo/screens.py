@@ -1,0 +1,54 @@
+"""What people see: compact tables, in colour on a terminal and plain elsewhere. Local times only here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Screens"]
+
+_PLAIN_WIDTH = 118
+
+
+class Screens:
+    """Writes to a console; times are shown in the port's zone."""
+
+    def __init__(self, zone: str, *, to_stderr: bool) -> None:
+        plain = Console(stderr=to_stderr)
+        width = None if plain.is_terminal else _PLAIN_WIDTH
+        self.console = Console(stderr=to_stderr, width=width, highlight=False)
+        self._zone = ZoneInfo(zone)
+
+    def clock(self, moment: datetime) -> str:
+        """`moment` as a local time of the day."""
+        return moment.astimezone(self._zone).strftime("%H:%M")
+
+    def moment(self, moment: datetime, title: str) -> None:
+        """A new moment of the day."""
+        local = moment.astimezone(self._zone).strftime("%a %d %b %H:%M")
+        self.console.print()
+        self.console.rule(f"[bold]{local}[/bold]  {title}", align="left")
+
+    def say(self, text: str) -> None:
+        """One sentence or two."""
+        self.console.print(Text(text))
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table under a title that says whose screen it is."""
+        table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.console.print(table)
+
+    def card(self, title: str, lines: Iterable[str]) -> None:
+        """What one person has on his own screen."""
+        self.console.print(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", expand=False))
