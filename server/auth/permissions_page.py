@@ -31,8 +31,8 @@ _HEAD: Final = """\
 
 Written by `make docs` from `server/auth/permissions.py`, the table by which the server decides; a test compares.
 
-Callers are known by their client certificate, whose only URI is `urn:assign:person:ID` or `urn:assign:system:ID`, and by
-their row in the access file. A person has exactly one role. A method that is not listed is refused to everyone; a
+Callers are known by their client certificate, whose only URI is `urn:assign:person:ID` or `urn:assign:system:ID`, and
+by their row in the access file. A person has exactly one role. A method that is not listed is refused to everyone; a
 refusal by role is always `PERMISSION_DENIED` with the reason `ROLE_NOT_ALLOWED`.
 
 """

@@ -21,7 +21,7 @@ REVEAL = "/assign.v1.RevealService/RevealAssignment"
 
 def _methods_of_contract() -> set[str]:
     """Every method of every service in the committed generated code."""
-    names = set()
+    names: set[str] = set()
     for module in pkgutil.iter_modules(assign.v1.__path__, "assign.v1."):
         if module.name.endswith("_pb2"):
             descriptor = importlib.import_module(module.name).DESCRIPTOR
@@ -37,8 +37,7 @@ def _caller(role: Role) -> Caller:
 def _may(role: Role, method: str) -> bool:
     try:
         check_method(_caller(role), method)
-    except Denied as refused:
-        assert refused.reason == "ROLE_NOT_ALLOWED"
+    except Denied:
         return False
     return True
 
@@ -97,6 +96,7 @@ def test_refusal_is_always_the_same() -> None:
         with pytest.raises(Denied) as refused:
             check_method(_caller(role), method)
         refusals.add((refused.value.reason, refused.value.message, refused.value.field))
+    assert {(reason, field) for reason, _, field in refusals} == {("ROLE_NOT_ALLOWED", "")}
     assert len(refusals) == 1
 
 
