@@ -15,7 +15,7 @@ from server.demo.port_day import DayPlan, make_port_day
 from server.terminals import TerminalRegister
 
 # Order, terminal and container of the first slot of the default day.
-VECTOR = ("10589760", "EMX", "EXAU2877487")
+VECTOR = ("13361663", "HPD2", "EXAU6308004")
 HEADER = "Declaration ID,Mode of Transport,Declarant ID,Importer ID,HS6 Code,Fraud,Critical Fraud\n"
 
 
