@@ -27,6 +27,7 @@ __all__ = [
     "MARGIN",
     "Act",
     "WaveAt",
+    "check_teams",
     "read_all",
     "reveal",
     "show_supervisor",
@@ -162,12 +163,12 @@ async def read_all(stage: Stage, wave: WaveAt) -> None:
             raise BrokenPromise(promise, f"{person} at {wave.name}: {answer.reason} {answer.message}")
         stage.journal.answers[wave.name, person] = answer
         stage.journal.reveals += 1
-    _check_teams(stage, wave, readers)
+    check_teams(stage, wave, readers)
     if wave.start == wave.shift.start:
         await _refuse_not_cleared(stage, wave)
 
 
-def _check_teams(stage: Stage, wave: WaveAt, readers: list[PersonId]) -> None:
+def check_teams(stage: Stage, wave: WaveAt, readers: list[PersonId]) -> None:
     """Put the answers together: they are the whole wave, and nothing else."""
     answers = [(person, one) for person in readers for one in stage.journal.answers[wave.name, person]]
     seats = Counter(one.order for _, one in answers)
