@@ -36,11 +36,16 @@ class BeaconConfig(_Strict):
 
 
 class PortConfig(_Strict):
-    """One port: one log, one calendar rule. Durations are whole seconds unless the name says otherwise."""
+    """One port: one log, one calendar rule. Durations are whole seconds unless the name says otherwise.
+
+    Attributes:
+        log_key_file: the port's own signing key, where the server has several ports.
+    """
 
     port: str
     origin: Annotated[str, Field(min_length=3, max_length=200)]
     terminals: Annotated[list[str], Field(min_length=1)]
+    log_key_file: Path | None = None
     wave_step_seconds: _Seconds = 900
     lead_seconds: _Seconds = 900
     freeze_margin_seconds: _Seconds = 120
@@ -122,5 +127,9 @@ def _resolve(config: Config, base: Path) -> Config:
             "clock_file": None if config.clock_file is None else absolute(config.clock_file),
             "tls": tls,
             "beacon": config.beacon.model_copy(update={"pin": absolute(config.beacon.pin)}),
+            "ports": [
+                port.model_copy(update={"log_key_file": absolute(port.log_key_file or config.log_key_file)})
+                for port in config.ports
+            ],
         }
     )

@@ -1,0 +1,106 @@
+"""Draw a frozen wave, as soon as its beacon round exists. There is one outcome, and no redraw."""
+
+from __future__ import annotations
+
+from assign.draw.beacon import beacon_value
+from assign.draw.commitment import Freeze, commit_seed, commit_transcript
+from assign.draw.inputs import WaveInputs
+from assign.draw.keys import draw_key, transcript_blind
+from assign.draw.outcome import replay_wave
+from assign.draw.transcript import Transcript
+from assign.errors import Corrupt
+from assign.log.entries import Kind
+from assign.names import OrderId, WaveName
+from server.storage.orders import set_slots
+from server.storage.outcomes import Outcome, seal_context, seal_outcome
+from server.storage.secrets import unwrap_seed
+from server.storage.shifts import list_roster, load_shift
+from server.storage.slots import SlotState, set_state, slots_of_wave
+from server.storage.unit import Unit
+from server.storage.waves import StoredWave, WaveState, change_wave, load_wave
+
+__all__ = ["draw_wave", "open_inputs"]
+
+
+def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
+    """Draw a frozen wave; one that is not frozen, or drawn already, is left as it is.
+
+    Args:
+        evidence: the beacon's evidence of the wave's round, verified against the pinned beacon.
+
+    Raises Corrupt (INPUTS_CHANGED, SEED_CHANGED and those of the formats) where the store does not hold
+    what was committed to: then nothing is drawn.
+    """
+    wave = load_wave(unit.connection, name)
+    if wave.state is not WaveState.FROZEN:
+        return
+    inputs = open_inputs(unit, wave)
+    key = _derive_key(unit, wave, evidence)
+    transcript = replay_wave(inputs, key)
+    keyring = unit.services.keyring
+    draw_index = unit.record(
+        name.shift.port,
+        Kind.DRAW,
+        {
+            "evidence": evidence.hex(),
+            "round": wave.beacon_round,
+            "transcript": commit_transcript(
+                transcript_blind(key, inputs.origin, inputs.wave), transcript.to_bytes()
+            ).hex(),
+            "wave": str(name),
+        },
+    )
+    change_wave(
+        unit.connection,
+        name,
+        state=WaveState.DRAWN,
+        draw_index=draw_index,
+        outcome_sealed=seal_outcome(keyring, name, _as_persons(unit, name, transcript)),
+        key_sealed=keyring.seal(key, context=seal_context("draw-key", name)),
+        left_over_count=sum(1 for team in transcript.teams if not team),
+    )
+    _settle_slots(unit, name, transcript)
+
+
+def _derive_key(unit: Unit, wave: StoredWave, evidence: bytes) -> bytes:
+    freeze = Freeze.from_bytes(wave.freeze_data or b"")
+    seed = unwrap_seed(unit, load_shift(unit.connection, wave.name.shift), wave.name, purpose="draw")
+    if commit_seed(freeze.origin, freeze.wave, seed) != freeze.seed_commitment:
+        raise Corrupt("SEED_CHANGED", "The stored master seed is not the one that was committed to.")
+    return draw_key(
+        beacon_value=beacon_value(evidence),
+        seed=seed,
+        origin=freeze.origin,
+        wave=freeze.wave,
+        leaf=freeze.leaf(),
+        chain_hash=freeze.chain_hash,
+        beacon_round=freeze.beacon_round,
+    )
+
+
+def open_inputs(unit: Unit, wave: StoredWave) -> WaveInputs:
+    """The inputs of a frozen wave, checked against its freeze. Raises Corrupt."""
+    # Sealed values are bound to the wave, and the freeze is in the log: neither can be swapped unnoticed.
+    return WaveInputs.from_bytes(
+        unit.services.keyring.open(wave.inputs_sealed or b"", context=seal_context("inputs", wave.name))
+    )
+
+
+def _as_persons(unit: Unit, name: WaveName, transcript: Transcript) -> Outcome:
+    persons = {one.pseudonym: one.entry.person for one in list_roster(unit.connection, name.shift)}
+    teams = {
+        order: tuple(persons[pseudonym] for pseudonym in team)
+        for order, team in zip(transcript.orders, transcript.teams, strict=True)
+        if team
+    }
+    return Outcome(teams=teams)
+
+
+def _settle_slots(unit: Unit, name: WaveName, transcript: Transcript) -> None:
+    port = name.shift.port
+    slots = slots_of_wave(unit.connection, name, [SlotState.FROZEN])
+    served: set[OrderId] = {order for order, _ in transcript.seats()}
+    left_over = [slot for slot in slots if slot.order not in served]
+    set_state(unit.connection, port, [slot.slot for slot in slots if slot.order in served], SlotState.DRAWN)
+    set_state(unit.connection, port, [slot.slot for slot in left_over], SlotState.LEFT_OVER)
+    set_slots(unit.connection, port, [(slot.order, None) for slot in left_over])

@@ -1,0 +1,134 @@
+"""`assign`: run the service, a day's demonstration, and check the evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from assign.cli import register as register_verify
+from assign.names import Port
+from server.auth.cli import app as certs_app
+from server.auth.cli_errors import shown_errors
+from server.auth.key_cli import app as keys_app
+from server.beacons.cli import app as beacon_app
+from server.config import Config, load_config
+from server.demo.cli import demo
+from server.queries.export_bundle import write_port_bundle
+from server.storage.migrate import current_revision, migrate, newest_revision
+from server.storage.sqlite import open_readers, open_writer
+from server.wiring import CODE_VERSION, build_services, running_server
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="Inspection assignments that nobody can know early, arrange or change, and that anyone can verify.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(beacon_app, name="beacon")
+app.add_typer(certs_app, name="certs")
+app.add_typer(keys_app, name="keys")
+register_verify(app)
+app.command()(demo)
+
+_ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration (TOML).", show_default=False)]
+
+
+@app.command()
+def serve(config: _ConfigFile) -> None:
+    """Run the service until it is told to stop (SIGTERM or Ctrl-C)."""
+    _log_to_stderr()
+    with shown_errors():
+        asyncio.run(_serve(load_config(config)))
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_server(config) as running:
+        clock = "system clock" if config.clock_file is None else "STEERED clock: a test, never evidence"
+        typer.echo(f"{CODE_VERSION}, store {config.store}, {clock}")
+        for port, verifier in running.verifiers.items():
+            typer.echo(f"log of {port}: {verifier.vkey()}")
+        # Whoever starts the server as a child waits for this line.
+        typer.echo(f"assign listening on {running.address}")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def export(
+    config: _ConfigFile,
+    out: Annotated[Path, typer.Option(help="The bundle to write.", show_default=False)],
+    port: Annotated[str, typer.Option(help="UN/LOCODE; the first configured port by default.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
+) -> None:
+    """Write a port's bundle for an auditor, straight from the store (the server may be running)."""
+    with shown_errors():
+        loaded = load_config(config)
+        code = Port(port or loaded.ports[0].port)
+        services = build_services(loaded)
+        if code not in services.signers:
+            raise typer.BadParameter(f"{code} is not configured")
+        readers = open_readers(loaded.store)
+        partial = out.with_name(out.name + ".partial")
+        try:
+            with readers.connect() as connection, partial.open("wb") as file:
+                connection.exec_driver_sql("BEGIN")
+                vkey = services.signers[code].verifier().vkey()
+                digest = write_port_bundle(connection, services.keyring, code, vkey, file)
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
+            readers.dispose()
+        written = {"bundle": str(out), "sha256": digest.hex(), "size": out.stat().st_size, "log_key": vkey}
+        typer.echo(json.dumps(written) if as_json else f"{out}: {written['size']:,} bytes, log key {vkey}")
+
+
+@app.command(name="migrate")
+def migrate_store(
+    config: _ConfigFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Bring the store to this software's schema (`serve` does so as well)."""
+    with shown_errors():
+        engine = open_writer(load_config(config).store)
+        before = current_revision(engine) or "none"
+        if not dry_run:
+            migrate(engine)
+        typer.echo(f"schema {before} -> {newest_revision()}" + (" (dry run: nothing was done)" if dry_run else ""))
+        engine.dispose()
+
+
+def main() -> None:
+    """The `assign` command."""
+    with contextlib.suppress(KeyboardInterrupt):
+        app()
+
+
+if __name__ == "__main__":
+    main()

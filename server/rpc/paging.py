@@ -1,0 +1,48 @@
+"""Pages of a list (Google AIP-158): opaque tokens, bound to the list they continue."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from assign.encoding import canonical_json, parse_canonical_json
+from assign.errors import AssignError, InvalidInput
+
+__all__ = ["Page", "next_token", "page_of"]
+
+_DEFAULT_SIZE = 100
+_MAX_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted: up to `size` items beyond `after`."""
+
+    size: int
+    after: str
+
+
+def page_of(parent: str, page_size: int, page_token: str) -> Page:
+    """The page that a request asks for. Raises InvalidInput (PAGE_SIZE, PAGE_TOKEN)."""
+    if page_size < 0:
+        raise InvalidInput("PAGE_SIZE", "A page size is not negative; 0 means 100.", field="page_size")
+    size = min(page_size or _DEFAULT_SIZE, _MAX_SIZE)
+    if not page_token:
+        return Page(size, "")
+    try:
+        value = parse_canonical_json(base64.b64decode(page_token, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, AssignError):
+        value = None
+    if not isinstance(value, list) or len(value) != 2 or value[0] != parent or not isinstance(value[1], str):
+        raise InvalidInput(
+            "PAGE_TOKEN", "This page token does not belong to this list; start at the first page.", field="page_token"
+        )
+    return Page(size, value[1])
+
+
+def next_token(parent: str, page: Page, count: int, last: str) -> str:
+    """The token of the page after one with `count` items that ends at `last`; empty at the end."""
+    if count < page.size:
+        return ""
+    return base64.urlsafe_b64encode(canonical_json([parent, last])).decode()
