@@ -511,6 +511,7 @@ class Replacement(_message.Message):
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
     APPROVED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """`ports/NLRTM/replacements/...`."""
     wave: _builtins.str
     """`ports/NLRTM/shifts/.../waves/...`, drawn."""
     absent_person: _builtins.str

@@ -73,7 +73,9 @@ class CancelSlotRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """`ports/NLRTM/slots/s-56839011`."""
     reason: _builtins.str
+    """One word such as `vessel-delayed`."""
     request_id: _builtins.str
     def __init__(
         self,

@@ -25,6 +25,7 @@ class GetWaveRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """`ports/NLRTM/shifts/2026-11-24-A/waves/20261124T060000Z`."""
     def __init__(
         self,
         *,
