@@ -186,7 +186,7 @@ def test_right_edge_bytes() -> None:
     assert data == (7).to_bytes(8, "big") + LEFT + PAIRS[2] + LEAVES[6]
     assert RightEdge.from_bytes(data) == edge
     assert RightEdge.from_bytes(bytes(8)) == RightEdge()
-    for wrong in (b"", data[:-1], data + b"\x00", data[:7], data[:-32], data + LEFT, b"\xff" * len(data)):
+    for wrong in (b"", data[:-1], data + b"\x00", data[:7], data[:-32], data + LEFT, b"\xff" * 8 + LEFT * 64):
         with pytest.raises(Corrupt) as caught:
             RightEdge.from_bytes(wrong)
         assert caught.value.reason == "EDGE_MALFORMED"

@@ -161,7 +161,7 @@ def test_weak_public_keys() -> None:
     """A key of small order, for which anyone can sign anything, is not a key; neither is a second spelling."""
     encodings = small_order_keys()
     assert len(encodings) == 14
-    for public_key in (*encodings, b"\xff" * 32, (2**255 - 17).to_bytes(32, "little")):
+    for public_key in (*encodings, b"\xff" * 32, (PRIME + 2).to_bytes(32, "little")):
         with pytest.raises(InvalidInput, match="KEY_WEAK"):
             NoteVerifier("weak", public_key)
     assert NoteVerifier("fine", PETER.public_key)
@@ -287,6 +287,7 @@ def test_text_with_blank_lines_and_dashes() -> None:
         (b"\xc0\xaf" + TEXT + b"\n" + PETER_LINE, "NOTE_TEXT"),
         (b"\xed\xa0\x80" + TEXT + b"\n" + PETER_LINE, "NOTE_TEXT"),
         (b"x" * MAX_NOTE_BYTES + b"\n\n" + PETER_LINE, "NOTE_TOO_LONG"),
+        (b"\n" * (MAX_NOTE_BYTES + 1), "NOTE_TOO_LONG"),
     ],
 )
 def test_malformed_notes(data: bytes, reason: str) -> None:
@@ -321,6 +322,8 @@ def test_signature_lines_alone() -> None:
     for wrong in (b"", b"\n", PETER_LINE + b"\n", b"\n" + PETER_LINE, PETER_LINE.strip()):
         with pytest.raises(Corrupt):
             parse_signatures(wrong)
+    with pytest.raises(Corrupt, match="NOTE_TOO_LONG"):
+        parse_signatures(b"\n" * (MAX_NOTE_BYTES + 1))
 
 
 def test_keys_of_two_types_are_not_equal() -> None:

@@ -98,7 +98,7 @@ class VerifierKey:
         """Whether `signature` (64 bytes, else False) is Ed25519 by this key over exactly `message`."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
-        except (InvalidSignature, ValueError):  # ValueError: no point on the curve has this encoding
+        except InvalidSignature:  # also when no point on the curve has this key's encoding
             return False
         return True
 

@@ -99,15 +99,10 @@ class RightEdge:
     @classmethod
     def from_bytes(cls, data: bytes) -> RightEdge:
         """The edge of `to_bytes` output. Raises Corrupt EDGE_MALFORMED for any other bytes."""
-        end = min(len(data), _SIZE_BYTES + MAX_PATH * HASH_BYTES)
-        peaks = tuple(data[at : at + HASH_BYTES] for at in range(_SIZE_BYTES, end, HASH_BYTES))
-        try:
-            edge = cls(int.from_bytes(data[:_SIZE_BYTES], "big"), peaks)
-        except InvalidInput:
-            edge = None
-        if edge is None or edge.to_bytes() != data:
+        size = int.from_bytes(data[:_SIZE_BYTES], "big")
+        if size > MAX_SIZE or len(data) != _SIZE_BYTES + HASH_BYTES * size.bit_count():
             raise Corrupt("EDGE_MALFORMED", "These bytes are not the right edge of a Merkle tree.")
-        return edge
+        return cls(size, tuple(data[at : at + HASH_BYTES] for at in range(_SIZE_BYTES, len(data), HASH_BYTES)))
 
 
 def join_peaks(peaks: Iterable[bytes]) -> bytes:
