@@ -26,6 +26,12 @@ __all__ = ["main", "register", "verify"]
 _SOUND, _WRONG, _UNREADABLE = 0, 1, 2
 _MAX_KEY_BYTES = 4096
 
+_HELP = (
+    "Check a port's log and every draw in it, offline, trusting nobody.\n\n"
+    "Rebuilds the log's tree from its entries and compares it with the signed checkpoint; recomputes every draw "
+    "from the opened inputs, the opened seeds and the public beacon, byte for byte; compares the inputs with the "
+    "rosters, orders and slots in the log; and looks at the time of every freeze, draw and reveal."
+)
 _EPILOG = (
     "Exit status: 0, every draw replays byte for byte and every proof holds; 1, something is wrong (the first "
     "thing is named) or a draw cannot be replayed yet; 2, the file cannot be read as a bundle."
@@ -34,7 +40,7 @@ _EPILOG = (
 
 def register(app: typer.Typer, *, name: str = "verify") -> None:
     """Add the command to another command line, so that `assign verify` is the same as `assign-verify`."""
-    app.command(name, epilog=_EPILOG)(verify)
+    app.command(name, help=_HELP, epilog=_EPILOG)(verify)
 
 
 def verify(
@@ -51,12 +57,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong, if anything is.")] = False,
 ) -> None:
-    """Check a port's log and every draw in it, offline, trusting nobody.
-
-    Rebuilds the log's tree from its entries and compares it with the signed checkpoint; recomputes every draw
-    from the opened inputs, the opened seeds and the public beacon, byte for byte; compares the inputs with the
-    rosters, orders and slots in the log; and looks at the time of every freeze, draw and reveal.
-    """
+    """Verify a bundle, print the report and exit with its status."""
     show_progress = not quiet and not as_json and sys.stderr.isatty()
     started = time.perf_counter()
     try:
@@ -128,7 +129,7 @@ def _print(report: Report, seconds: float, *, as_json: bool, quiet: bool) -> Non
         for line in report_in_words(report):
             console.print(line)
         console.print(
-            f"\n{report.tree_size} entries and {report.draws_replayed} draws in {seconds:.2f} s "
+            f"{report.tree_size} entries and {report.draws_replayed} draws in {seconds:.2f} s "
             f"({report.tree_size / seconds:,.0f} entries/s, {report.draws_replayed / seconds:,.0f} draws/s)."
         )
     if not (quiet and is_good):
