@@ -10,10 +10,10 @@ from assign.encoding import canonical_json, lp, sha256
 from assign.errors import InvalidInput
 from assign.names import OrderId, PersonId, SlotId, TerminalCode
 
-__all__ = ["MAX_TIER", "Order", "Slot", "check_qualification", "order_digest"]
+__all__ = ["MAX_MINUTES", "MAX_TIER", "Order", "Slot", "check_qualification", "order_digest"]
 
 MAX_TIER = 9
-_MAX_MINUTES = 24 * 60
+MAX_MINUTES = 24 * 60
 _MAX_WORD = 63
 
 
@@ -103,7 +103,7 @@ class Slot:
     minutes: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.minutes <= _MAX_MINUTES:
+        if not 1 <= self.minutes <= MAX_MINUTES:
             raise InvalidInput("SLOT_MINUTES", "An inspection's expected duration is 1 minute to 24 hours.")
 
     @property

@@ -16,14 +16,17 @@ from typing import Any
 from assign.container import ContainerNumber, parse_container_number
 from assign.encoding import Json, canonical_json, parse_canonical_json, parse_rfc3339, rfc3339
 from assign.errors import AssignError, Corrupt
-from assign.names import OrderId, SlotId, TerminalCode
-from assign.order import order_digest
+from assign.names import OrderId, SlotId, TerminalCode, check_id, check_terminal
+from assign.order import MAX_MINUTES, MAX_TIER, order_digest
 from assign.person import Pseudonym, Screening
-from assign.rules.eligibility import RULES_VERSION, Candidate, Need, judge_all
+from assign.roster import MAX_CAPACITY
+from assign.rules.eligibility import RULES_VERSION, Candidate, Need, Verdict, judge_all
 
 __all__ = ["FORMAT", "FrozenOrder", "FrozenPerson", "WaveInputs"]
 
 FORMAT = "inputs/v1"
+MAX_POOL = 10**6
+_LETTERS = frozenset(verdict.value for verdict in Verdict)
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -89,17 +92,17 @@ class FrozenOrder:
     def from_json(cls, value: dict[str, Any]) -> FrozenOrder:
         """Inverse of `to_json`. Raises KeyError, TypeError, ValueError or AssignError on any other value."""
         return cls(
-            order=OrderId(value["order"]),
-            slot=SlotId(value["slot"]),
+            order=OrderId(check_id(value["order"])),
+            slot=SlotId(check_id(value["slot"])),
             container=parse_container_number(value["container"]),
-            terminal=TerminalCode(value["terminal"]),
+            terminal=check_terminal(value["terminal"]),
             start=parse_rfc3339(value["start"]),
-            minutes=value["minutes"],
-            tier=value["tier"],
-            team_size=value["team_size"],
-            qualifications=frozenset(value["qualifications"]),
-            parties=frozenset(value["parties"]),
-            handled_by=frozenset(value["handled_by"]),
+            minutes=_integer(value["minutes"], 1, MAX_MINUTES),
+            tier=_integer(value["tier"], 0, MAX_TIER),
+            team_size=_integer(value["team_size"], 1, 2),
+            qualifications=_words(value["qualifications"]),
+            parties=_words(value["parties"]),
+            handled_by=frozenset(map(_pseudonym, value["handled_by"])),
             salt=bytes.fromhex(value["salt"]),
         )
 
@@ -133,27 +136,25 @@ class FrozenPerson:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FrozenPerson:
         """Inverse of `to_json`. Raises KeyError, TypeError, ValueError or AssignError on any other value."""
-        if not _PSEUDONYM.fullmatch(value["person"]):
-            raise ValueError("pseudonym")
         until = value["certificate_until"]
         duty_start, duty_end = value["duty"]
         candidate = Candidate(
-            person=Pseudonym(value["person"]),
-            terminals=frozenset(value["terminals"]),
+            person=_pseudonym(value["person"]),
+            terminals=frozenset(map(check_terminal, value["terminals"])),
             duty_start=parse_rfc3339(duty_start),
             duty_end=parse_rfc3339(duty_end),
-            qualifications=frozenset(value["qualifications"]),
-            absent=value["absent"],
+            qualifications=_words(value["qualifications"]),
+            absent=_boolean(value["absent"]),
             screening=Screening(
                 certificate_until=None if until is None else parse_rfc3339(until),
-                signal_open=value["signal_open"],
-                interviewed=value["interviewed"],
+                signal_open=_boolean(value["signal_open"]),
+                interviewed=_boolean(value["interviewed"]),
             ),
-            recused_parties=frozenset(value["recused_parties"]),
-            cooldown_parties=frozenset(value["cooldown_parties"]),
+            recused_parties=_words(value["recused_parties"]),
+            cooldown_parties=_words(value["cooldown_parties"]),
             busy=tuple((parse_rfc3339(start), parse_rfc3339(end)) for start, end in value["busy"]),
         )
-        return cls(candidate=candidate, capacity=value["capacity"])
+        return cls(candidate=candidate, capacity=_integer(value["capacity"], 0, MAX_CAPACITY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,18 +241,18 @@ class WaveInputs:
         try:
             value = parse_canonical_json(data)
             inputs = cls(
-                origin=value["origin"],
-                shift=value["shift"],
-                wave=value["wave"],
-                draw_algorithm=value["draw"],
-                code_version=value["code"],
-                min_pool=value["min_pool"],
+                origin=_word(value["origin"]),
+                shift=_word(value["shift"]),
+                wave=_word(value["wave"]),
+                draw_algorithm=_word(value["draw"]),
+                code_version=_word(value["code"]),
+                min_pool=_integer(value["min_pool"], 0, MAX_POOL),
                 orders=tuple(FrozenOrder.from_json(order) for order in value["orders"]),
                 persons=tuple(FrozenPerson.from_json(person) for person in value["persons"]),
-                verdicts=tuple(value["verdicts"]),
+                verdicts=tuple(map(_word, value["verdicts"])),
             )
             same = inputs.to_bytes() == data and inputs._is_well_formed()
-        except (KeyError, TypeError, ValueError, AttributeError, AssignError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, AssignError):
             same = False
         if not same:
             raise Corrupt("INPUTS_MALFORMED", f"These bytes are not {FORMAT}.")
@@ -264,9 +265,43 @@ class WaveInputs:
             all(earlier < later for earlier, later in itertools.pairwise(orders))
             and all(earlier < later for earlier, later in itertools.pairwise(persons))
             and len(self.verdicts) == len(orders)
-            and all(len(row) == len(persons) for row in self.verdicts)
+            and all(len(row) == len(persons) and _LETTERS.issuperset(row) for row in self.verdicts)
+            # A slot at the very end of the calendar's years has no end.
+            and all(order.need().end > order.start for order in self.orders)
         )
 
 
 def _judge(orders: list[FrozenOrder], persons: list[FrozenPerson]) -> list[str]:
     return judge_all([order.need() for order in orders], [person.candidate for person in persons])
+
+
+# What is read back has been committed to by somebody who may be hostile: the draw must be able to rely on every type.
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text")
+    return value
+
+
+def _words(value: list[object]) -> frozenset[str]:
+    return frozenset(map(_word, value))
+
+
+def _pseudonym(value: object) -> Pseudonym:
+    if not _PSEUDONYM.fullmatch(_word(value)):
+        raise ValueError("pseudonym")
+    return Pseudonym(_word(value))
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("boolean")
+    return value
+
+
+def _integer(value: object, low: int, high: int) -> int:
+    # bool is an int in Python, and would be written back as `true`.
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError("integer")
+    return value
