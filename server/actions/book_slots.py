@@ -67,10 +67,11 @@ def _place(unit: Unit, port: Port, slots: Sequence[Slot]) -> list[tuple[Slot, Sh
         if slot.start not in shifts:
             shifts[slot.start] = find_shift_at(unit.connection, port, slot.start)
         try:
+            one = _find_wave(unit, slot, shifts[slot.start])
             if slot.slot in taken or slot_times[slot.slot] > 1:
                 raise InvalidInput("SLOT_EXISTS", "This slot is booked already, or twice in the batch.", field="name")
             _check_order(slot, orders, order_times)
-            placed.append(_find_wave(unit, slot, shifts[slot.start]))
+            placed.append(one)
         except AssignError as error:
             field = f"slots[{index}].{error.field}"
             errors.append(InvalidInput(error.reason, error.message, field=field))
