@@ -12,7 +12,7 @@ import pytest
 from assign.errors import Corrupt, InvalidInput
 from assign.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint, verify_checkpoint
 from assign.log.merkle import EMPTY_ROOT, MAX_SIZE
-from assign.log.note import NoteSigner, NoteVerifier, parse_note, sign_note, verify_note
+from assign.log.note import MAX_NOTE_BYTES, NoteSigner, NoteVerifier, parse_note, sign_note, verify_note
 
 NOTES = json.loads((Path(__file__).parents[1] / "vectors" / "log" / "notes.json").read_text())
 ROOT = base64.b64decode("CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=")
@@ -69,6 +69,7 @@ ROOT_LINE = TEXT.splitlines()[2]
         (TEXT[:-1], "CHECKPOINT_MALFORMED"),
         (TEXT + b"extension", "CHECKPOINT_MALFORMED"),
         (b"\xff" + TEXT, "CHECKPOINT_MALFORMED"),
+        (b"\n" * (MAX_NOTE_BYTES + 1), "CHECKPOINT_MALFORMED"),
         (b"\n5\n" + ROOT_LINE + b"\n", "CHECKPOINT_LINE"),
         (TEXT + b"\n", "CHECKPOINT_LINE"),
         (TEXT + b"\nextension\n", "CHECKPOINT_LINE"),

@@ -319,7 +319,7 @@ def test_limits_are_reached_but_not_passed() -> None:
 def test_signature_lines_alone() -> None:
     """What a witness answers with is read like the end of a note."""
     assert parse_signatures(PETER_LINE + ENOCH_LINE) == (PETER_SIGNATURE, ENOCH_SIGNATURE)
-    for wrong in (b"", b"\n", PETER_LINE + b"\n", b"\n" + PETER_LINE, PETER_LINE.strip()):
+    for wrong in (b"", b"\n", PETER_LINE + b"\n", b"\n" + PETER_LINE, PETER_LINE.strip(), PETER_LINE * 101):
         with pytest.raises(Corrupt):
             parse_signatures(wrong)
     with pytest.raises(Corrupt, match="NOTE_TOO_LONG"):
