@@ -70,7 +70,7 @@ def _batch_with_wrong_digit(stage: Stage) -> tuple[list[PlannedOrder], int]:
 
 
 async def send_bad_plans(stage: Stage) -> None:
-    """What does not fit what is already there."""
+    """What does not fit the people and orders that are there already; no slot is booked yet."""
     day, messages = stage.day, stage.messages
     slots = day.slots
     own = terminal_system(day.plan.port, slots[0].terminal)

@@ -132,7 +132,7 @@ def make_sick_calls(
 ) -> tuple[SickCall, ...]:
     """`count` people who call in before their shift's first freeze, spread over the shifts."""
     choices = Choices(seed, "sick")
-    cleared = {person.person for person in persons if is_cleared(person)}
+    cleared = {person.person for person in persons if is_cleared(person, shifts[-1].end)}
     calls = []
     taken: set[PersonId] = set()
     for index in range(count):
@@ -144,7 +144,8 @@ def make_sick_calls(
     return tuple(sorted(calls, key=lambda call: (call.moment, call.person)))
 
 
-def is_cleared(person: Person) -> bool:
-    """Whether the made-up person's screening allows him to be drawn on this day."""
+def is_cleared(person: Person, day_end: datetime) -> bool:
+    """Whether the made-up person's screening allows him to be drawn until `day_end`."""
     status = person.screening
-    return bool(status.interviewed and not status.signal_open and status.certificate_until)
+    until = status.certificate_until
+    return status.interviewed and not status.signal_open and until is not None and day_end < until

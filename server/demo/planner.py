@@ -46,7 +46,7 @@ def plan_slots(
     Hard orders (teams of two, qualifications) are placed first. Where no start leaves `min_pool` people
     beyond the team, the best start there is gets the order.
     """
-    board = _Board(rosters, persons)
+    board = _Board(rosters, persons, day_end=shifts[-1].end)
     choices = Choices(seed, "slots")
     shuffled = choices.shuffled(orders)
     slots = []
@@ -76,10 +76,12 @@ def _starts(order: PlannedOrder, shifts: Sequence[DayShift]) -> list[_Start]:
 class _Board:
     """Who could work where, and how many are at work at each terminal at each time."""
 
-    def __init__(self, rosters: Mapping[ShiftId, Sequence[RosterEntry]], persons: Sequence[Person]) -> None:
+    def __init__(
+        self, rosters: Mapping[ShiftId, Sequence[RosterEntry]], persons: Sequence[Person], *, day_end: datetime
+    ) -> None:
         self._persons = {person.person: person for person in persons}
         self._rosters = {
-            shift: [entry for entry in entries if is_cleared(self._persons[entry.person])]
+            shift: [entry for entry in entries if is_cleared(self._persons[entry.person], day_end)]
             for shift, entries in rosters.items()
         }
         self._at_work: Counter[tuple[TerminalCode, datetime]] = Counter()

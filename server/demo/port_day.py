@@ -136,7 +136,7 @@ def make_port_day(source: DeclarationFile, plan: DayPlan) -> PortDay:
         sick_calls=make_sick_calls(shifts, rosters, persons, count=plan.sick_call_count, seed=plan.seed),
         notes=tuple(_notes(source, plan, len(orders))),
         _orders_by_id={order.order: order for order in orders},
-        _cleared=frozenset(person.person for person in persons if is_cleared(person)),
+        _cleared=frozenset(person.person for person in persons if is_cleared(person, shifts[-1].end)),
     )
 
 

@@ -17,7 +17,7 @@ from server.demo.evidence import Evidence, gather_evidence
 from server.demo.hostile import send_bad_batches, send_bad_plans, send_garbage
 from server.demo.messages import Messages
 from server.demo.port_day import DayPlan, make_port_day
-from server.demo.preparation import import_day, open_shifts, show_planner
+from server.demo.preparation import book_day, import_day, open_shifts, show_planner
 from server.demo.processes import Processes
 from server.demo.promises import Promises
 from server.demo.screens import Screens
@@ -112,6 +112,7 @@ async def _play(stage: Stage, workplace: Workplace) -> Evidence:
         await send_bad_batches(stage)
         await import_day(stage)
         await send_bad_plans(stage)
+        await book_day(stage)
         await send_garbage(stage)
         await show_planner(stage, stage.slots[0].terminal)
         show_attempts(stage)

@@ -10,7 +10,6 @@ from assign.errors import InvalidInput
 from assign.names import TerminalCode
 from server.demo.cargo import needs_of_chapter
 from server.demo.declarations import parse_declarations, shipped_declarations
-from server.demo.people import is_cleared
 from server.demo.port_day import DayPlan, make_port_day
 from server.terminals import TerminalRegister
 
@@ -44,7 +43,7 @@ def test_full_day_has_teams_qualifications_and_tiers(day):
 def test_some_people_serve_two_terminals_and_some_are_not_cleared_or_recused(day):
     entries = [entry for roster in day.rosters.values() for entry in roster]
     assert 30 <= sum(len(entry.terminals) == 2 for entry in entries) <= 80
-    assert 4 <= sum(not is_cleared(person) for person in day.persons) <= 10
+    assert 4 <= sum(not day.is_cleared(person.person) for person in day.persons) <= 10
     assert 4 <= sum(bool(person.recused_parties) for person in day.persons) <= 30
 
 
@@ -97,7 +96,7 @@ def test_one_party_and_one_kind_of_goods_still_make_a_day():
 
 def test_sick_people_are_cleared_on_duty_and_different(day):
     on_duty = {(shift, entry.person) for shift, roster in day.rosters.items() for entry in roster}
-    cleared = {person.person for person in day.persons if is_cleared(person)}
+    cleared = {person.person for person in day.persons if day.is_cleared(person.person)}
     assert len({call.person for call in day.sick_calls}) == len(day.sick_calls)
     assert all((call.shift, call.person) in on_duty and call.person in cleared for call in day.sick_calls)
 
