@@ -10,10 +10,14 @@ from typing import Any
 
 from assign.draw.commitment import is_freeze
 from assign.encoding import sha256
+from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.entries import Entry, Kind
+from assign.log.merkle import leaf_hash, root_of
 from assign.v1 import verification_service_pb2
 from assign.verify.bundle import read_bundle, write_bundle
+from server.auth.log_key import load_log_key
 from server.demo.choices import Choices
+from server.demo.notary import Saved, check_saved
 from server.demo.processes import Finished, run_assign
 from server.demo.replayed import Replayed, replay_bundle
 from server.demo.stage import Stage
@@ -30,16 +34,18 @@ class Evidence:
     bundle_bytes: int
     bundle_sha256: str
     tampered: tuple[str, ...]
+    replayed: Replayed
+    checkpoints_kept: int
 
 
-async def gather_evidence(stage: Stage, workplace: Workplace) -> Evidence:
+async def gather_evidence(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Evidence:
     """Export the bundle, verify it, compare it, forge it twice. Raises BrokenPromise."""
     await _export(stage, workplace.bundle)
     report = _verify(stage, workplace)
-    _compare(stage, workplace)
-    tampered = (_flip_byte(stage, workplace), _forge(stage, workplace))
+    replayed = _compare(stage, workplace, saved)
+    tampered = (_flip_byte(stage, workplace), *_forge(stage, workplace))
     data = workplace.bundle.read_bytes()
-    return Evidence(report, len(data), sha256(data).hex(), tampered)
+    return Evidence(report, len(data), sha256(data).hex(), tampered, replayed, len(saved))
 
 
 async def _export(stage: Stage, path: Path) -> None:
@@ -64,14 +70,20 @@ def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
     waves = len(stage.journal.waves)
     replayed = (report["draws"], report["draws_replayed"])
     keep("every draw of the day replays byte for byte", replayed == (waves, waves), f"{replayed} of {waves} waves")
+    reads = (report["entries"].get("reveal", 0), stage.journal.reveals)
+    keep("the log has every read of an assignment, and no other", reads[0] == reads[1], f"{reads}")
+    known = sum(bool(one.refusal.reason) for one in stage.journal.attempts)
+    refusals = (report["entries"].get("refusal", 0), known)
+    keep("the log has every refusal of somebody known, and no other", refusals[0] == refusals[1], f"{refusals}")
     keep("the verifier says that this clock was steered: a demonstration is no evidence", report["is_clock_steered"])
     return report
 
 
-def _compare(stage: Stage, workplace: Workplace) -> None:
+def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Replayed:
     """What the inspectors read over the wire is what the bundle replays to, person by person."""
     with read_bundle(workplace.bundle) as bundle:
         replayed = replay_bundle(bundle)
+        check_saved(stage, saved, bundle, workplace.log_key.read_text().strip())
     drawn = {order: len(team) for teams in replayed.teams.values() for order, team in teams.items()}
     read: dict[str, int] = defaultdict(int)
     for answer in stage.journal.answers.values():
@@ -87,6 +99,7 @@ def _compare(stage: Stage, workplace: Workplace) -> None:
             name,
         )
     _check_absences(stage, replayed)
+    return replayed
 
 
 def _sets_read(stage: Stage, shift: str) -> list[list[tuple[str, str]]]:
@@ -115,8 +128,8 @@ def _flip_byte(stage: Stage, workplace: Workplace) -> str:
     return f"byte {position:,} of {len(data):,} changed: " + _require_refused(stage, workplace, copy, "one byte")
 
 
-def _forge(stage: Stage, workplace: Workplace) -> str:
-    """A forger exchanges one outcome and repairs every checksum of the file; the signed root he cannot repair."""
+def _forge(stage: Stage, workplace: Workplace) -> list[str]:
+    """Two forgers exchange an outcome and repair every checksum; the second even holds the log's signing key."""
     with read_bundle(workplace.bundle) as bundle:
         entries = [*bundle.entries()]
         inputs = [(wave, bundle.inputs(wave) or b"") for wave in bundle.waves]
@@ -126,11 +139,17 @@ def _forge(stage: Stage, workplace: Workplace) -> str:
     entry = Entry.from_bytes(entries[index])
     entry.body["transcript"] = sha256(b"another outcome").hex()
     entries[index] = entry.to_bytes()
-    copy = workplace.directory / "day-forged.bundle"
-    with copy.open("wb") as file:
-        write_bundle(file, log_key=log_key, checkpoint=checkpoint, entries=entries, inputs=inputs)
-    said = _require_refused(stage, workplace, copy, "one draw, checksums repaired")
-    return f"outcome of log entry {index:,} exchanged and every checksum repaired: {said}"
+    signer = load_log_key(workplace.run / "log.key")
+    root = root_of(leaf_hash(data) for data in entries)
+    signed = sign_checkpoint(Checkpoint(workplace.origin, len(entries), root), signer)
+    said = []
+    for forger, note in (("checksums repaired", checkpoint), ("signed anew with the log's own key", signed)):
+        copy = workplace.directory / "day-forged.bundle"
+        with copy.open("wb") as file:
+            write_bundle(file, log_key=log_key, checkpoint=note, entries=entries, inputs=inputs)
+        what = f"outcome in log entry {index:,} exchanged, {forger}"
+        said.append(f"{what}: {_require_refused(stage, workplace, copy, f'one outcome, {forger},')}")
+    return said
 
 
 def _is_draw(data: bytes) -> bool:
@@ -138,7 +157,7 @@ def _is_draw(data: bytes) -> bool:
 
 
 def _require_refused(stage: Stage, workplace: Workplace, copy: Path, what: str) -> str:
-    done = _run_verify(copy, workplace)
+    done = _run_verify(copy, workplace, "--quiet")
     said = " ".join((done.errors + done.output).split())
     stage.promises.keep(
         f"`assign verify` refuses a copy with {what} changed", done.status not in (0, None), said[-300:]

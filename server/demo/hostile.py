@@ -140,13 +140,13 @@ async def _without_certificate(stage: Stage) -> object:
         return await call(b"", timeout=_SOCKET_SECONDS)
 
 
-async def _note_refused(stage: Stage, tried: str, call: Coroutine[object, object, object], *codes: str) -> None:
+async def _note_refused(stage: Stage, who: str, tried: str, call: Coroutine[object, object, object], code: str) -> None:
     answer = await answer_of(call)
-    promise = f"the server refuses whoever {tried}"
+    promise = f"the server refuses: {who} {tried}"
     seen = f"{answer.code} {answer.message}" if isinstance(answer, Refusal) else "it was answered"
-    stage.promises.keep(promise, isinstance(answer, Refusal) and answer.code in codes, seen)
+    stage.promises.keep(promise, isinstance(answer, Refusal) and answer.code == code, seen)
     if isinstance(answer, Refusal):
-        stage.journal.attempts.append(Attempt("anybody", tried, answer))
+        stage.journal.attempts.append(Attempt(who, tried, answer))
     await _require_alive(stage)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from assign.names import TerminalCode
+from assign.names import SlotId, TerminalCode
 from assign.order import Slot
 from assign.v1 import order_service_pb2, resources_pb2, slot_service_pb2
 from server.demo.messages import moment_of
@@ -108,12 +108,14 @@ async def list_slots(stage: Stage, terminal: TerminalCode) -> list[resources_pb2
     return sorted(slots, key=lambda slot: (slot.start_time.seconds, slot.name))
 
 
-async def show_planner(stage: Stage, terminal: TerminalCode) -> None:
-    """The planner's screen: the slots around now."""
+async def show_planner(stage: Stage, terminal: TerminalCode, *, focus: SlotId | None = None) -> None:
+    """The planner's screen: the slots around now, or around the one in focus."""
     slots = await list_slots(stage, terminal)
     now = stage.clock.now()
-    past = sum(moment_of(slot.start_time) <= now for slot in slots)
-    first = max(0, min(past - 2, len(slots) - _ROWS_SHOWN))
+    middle = sum(moment_of(slot.start_time) <= now for slot in slots)
+    if focus is not None:
+        middle = [slot.name.rpartition("/")[2] for slot in slots].index(focus)
+    first = max(0, min(middle - 2, len(slots) - _ROWS_SHOWN))
     rows = [
         (
             stage.screens.clock(moment_of(slot.start_time)),

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from assign.draw.beacon import beacon_value
 from assign.draw.commitment import Freeze, is_freeze
-from assign.draw.inputs import WaveInputs
+from assign.draw.inputs import FrozenOrder, WaveInputs
 from assign.draw.keys import draw_key, wave_seed
 from assign.draw.outcome import replay_wave
+from assign.draw.transcript import Transcript
 from assign.log.entries import Entry, Kind
 from assign.names import OrderId
 from assign.person import Pseudonym
+from assign.rules.eligibility import Verdict
 from assign.verify.bundle import Bundle
 
-__all__ = ["Replayed", "replay_bundle"]
+__all__ = ["Replayed", "Unserved", "replay_bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """An order nobody could be drawn for, and why, from the opened inputs.
+
+    Attributes:
+        verdicts: how many people had each verdict of the rules.
+        competing: served orders that want the same people.
+    """
+
+    wave: str
+    order: FrozenOrder
+    verdicts: dict[Verdict, int]
+    competing: tuple[OrderId, ...]
+
+    @property
+    def eligible(self) -> int:
+        """How many people the rules allowed."""
+        return self.verdicts.get(Verdict.ELIGIBLE, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +51,7 @@ class Replayed:
 
     teams: dict[str, dict[OrderId, frozenset[Pseudonym]]]
     absent_at_freeze: dict[str, int]
+    unserved: tuple[Unserved, ...]
 
     def sets_of_orders(self, shift: str) -> list[list[tuple[str, str]]]:
         """For everybody who was drawn in a shift, his (wave, order) pairs; nobody's name, sorted."""
@@ -58,6 +81,7 @@ def replay_bundle(bundle: Bundle) -> Replayed:
             masters[entry.body["shift"]] = bytes.fromhex(entry.body["master"])
     teams = {}
     absent = {}
+    unserved: list[Unserved] = []
     for wave in bundle.waves:
         inputs = WaveInputs.from_bytes(bundle.inputs(wave) or b"")
         key = _key(freezes[wave], draws[wave], masters[inputs.shift], inputs)
@@ -66,7 +90,21 @@ def replay_bundle(bundle: Bundle) -> Replayed:
             order: frozenset(team) for order, team in zip(transcript.orders, transcript.teams, strict=True) if team
         }
         absent[wave] = sum(person.candidate.absent for person in inputs.persons)
-    return Replayed(teams, absent)
+        unserved += _unserved(inputs, transcript)
+    return Replayed(teams, absent, tuple(unserved))
+
+
+def _unserved(inputs: WaveInputs, transcript: Transcript) -> list[Unserved]:
+    rows = {order.order: row for row, order in enumerate(inputs.orders)}
+    return [
+        Unserved(
+            wave=inputs.wave,
+            order=inputs.orders[rows[left.order]],
+            verdicts={Verdict(letter): count for letter, count in Counter(inputs.verdicts[rows[left.order]]).items()},
+            competing=left.competing,
+        )
+        for left in transcript.left_over
+    ]
 
 
 def _key(freeze: Freeze, draw: Entry, master: bytes, inputs: WaveInputs) -> bytes:

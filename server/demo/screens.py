@@ -42,7 +42,8 @@ class Screens:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table under a title that says whose screen it is."""
-        table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+        self.console.print(Text(title, style="bold"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:

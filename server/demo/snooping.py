@@ -33,8 +33,9 @@ async def ask_for_others(stage: Stage, wave: WaveAt) -> None:
     journal, people = stage.journal, stage.on_duty(wave.shift)
     drawn = [person for person in people if journal.answers.get((wave.name, person))]
     spared = [person for person in people if journal.answers.get((wave.name, person)) == ()]
-    who = stage.inspector(spared[-1])
-    hidden = (drawn[0], spared[0], PersonId("i-9999"))
+    who = stage.inspector(people[-1])
+    others = [one for one in (*drawn[:2], *spared[:2]) if one != people[-1]]
+    hidden = (*others, PersonId("i-9999"))
     answers = [await _ask(stage, who, wave, other, "asks for a colleague's", "NOT_OWN_ASSIGNMENT") for other in hidden]
     same = len(set(answers)) == 1 and len({answer.wire_bytes for answer in answers}) == 1
     stage.promises.keep(
@@ -72,6 +73,8 @@ async def ask_as_others(stage: Stage, wave: WaveAt) -> None:
 
 async def ask_too_late(stage: Stage, wave: WaveAt) -> None:
     """After his duty the inspector's gate is shut."""
-    person = next(one for one in stage.on_duty(wave.shift) if stage.day.is_cleared(one))
+    person = next((one for one in stage.on_duty(wave.shift) if stage.day.is_cleared(one)), None)
+    if person is None:
+        return
     await _ask(stage, stage.inspector(person), wave, person, "asks after his duty", "REVEAL_TOO_LATE")
     await stage.wave_reaches(wave.name, resources_pb2.Wave.STATE_DRAWN)

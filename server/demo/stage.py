@@ -7,6 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
+
+import grpc
+import httpx
 
 from assign.names import OrderId, PersonId
 from assign.order import Slot
@@ -14,7 +18,7 @@ from assign.v1 import resources_pb2, wave_service_pb2
 from server.auth.access import Role
 from server.clock import ClockFile
 from server.demo.cargo import PlannedOrder
-from server.demo.clients import Client, Clients, Refusal, answer_of
+from server.demo.clients import Client, Clients, Refusal, answer_of, refusal_of
 from server.demo.messages import Messages
 from server.demo.people import DayShift
 from server.demo.planner import GRID
@@ -24,15 +28,18 @@ from server.demo.promises import BrokenPromise, Promises
 from server.demo.screens import Screens
 from server.demo.workplace import SUPERVISOR, Identity
 
+T = TypeVar("T")
+
 __all__ = ["Attempt", "Journal", "Replaced", "Sighting", "Stage"]
 
 _WAIT_SECONDS = 30.0
+_ACT_SECONDS = 60.0
 _POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Somebody tried what he may not, and what the server said."""
+    """Somebody tried what he may not, and what the server said; `who` is a role."""
 
     who: str
     tried: str
@@ -69,12 +76,14 @@ class Journal:
         late_answers: what a substitute read after a replacement.
         replaced: who was replaced, over the day.
         waves: each wave as it was last seen.
+        shown_attempts: how many of `attempts` were on a screen already.
     """
 
     answers: dict[tuple[str, PersonId], tuple[Sighting, ...]] = field(default_factory=dict)
     late_answers: dict[tuple[str, PersonId], tuple[Sighting, ...]] = field(default_factory=dict)
     replaced: list[Replaced] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    shown_attempts: int = 0
     absent: set[PersonId] = field(default_factory=set)
     reveals: int = 0
     read_seconds: float = 0.0
@@ -133,8 +142,23 @@ class Stage:
         fields = " ".join(path for path, _ in answer.fields)
         seen = f"{answer.code} {answer.reason} {answer.message} {fields}".strip()
         self.promises.keep(promise, answer.reason in reasons and field_part in fields, seen)
-        self.journal.attempts.append(Attempt(f"{who.id} ({who.role})", tried, answer))
+        self.journal.attempts.append(Attempt(who.role, tried, answer))
         return answer
+
+    async def play(self, what: str, act: Awaitable[T]) -> T:
+        """The result of `act`. What goes wrong in it without being expected is a broken promise too."""
+        promise = f"{what} goes as planned"
+        try:
+            return await asyncio.wait_for(act, _ACT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_of(error)
+            seen = f"{refusal.code} {refusal.reason} {refusal.message}"
+        except TimeoutError:
+            seen = f"it was not over after {_ACT_SECONDS:.0f} s"
+        except (httpx.HTTPError, OSError) as error:
+            seen = f"{type(error).__name__}: {error}"
+        self.processes.require_alive()
+        raise BrokenPromise(promise, seen)
 
     async def until(self, what: str, look: Callable[[], Awaitable[bool]]) -> None:
         """Wait in real time, the clock standing still, until `look` says yes."""

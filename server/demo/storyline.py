@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from assign.names import PersonId
 from assign.v1 import order_service_pb2, resources_pb2, roster_service_pb2
+from server.demo.notary import Saved
 from server.demo.people import DayShift
 from server.demo.planner import GRID
 from server.demo.preparation import show_planner
@@ -24,45 +25,41 @@ _REPLACEMENTS = 2
 _MINUTE = timedelta(minutes=1)
 
 
-async def play_day(stage: Stage) -> None:
-    """Play every act at its moment. Between two acts the clock jumps; it never passes an act."""
-    acts = [*wave_acts(stage), *_sick_calls(stage), *_snooping(stage), *_replacements(stage), *_urgent(stage)]
-    acts += [*_shift_ends(stage)]
+async def play_day(stage: Stage) -> list[Saved]:
+    """Play every act at its moment; the checkpoints that the auditor saved.
+
+    Between two acts the clock jumps; it never passes an act.
+    """
+    saved: list[Saved] = []
+    acts = [*wave_acts(stage, saved), *_sick_calls(stage), *_snooping(stage), *_replacements(stage), *_urgent(stage)]
+    acts += _shift_ends(stage)
     for act in sorted(acts, key=lambda one: (one.moment, one.rank)):
         stage.processes.require_alive()
         if act.moment > stage.clock.now():
             stage.clock.advance_to(act.moment)
-        await act.play()
-    stage.promises.keep(
-        "people who fell ill after a draw were replaced from the reserve order",
-        sum(one.substitute is not None for one in stage.journal.replaced) >= min(_REPLACEMENTS, len(stage.slots) // 10),
-        f"{len(stage.journal.replaced)} replaced",
-    )
+        await stage.play(act.name, act.play())
+    return saved
 
 
 def _sick_calls(stage: Stage) -> list[Act]:
-    return [Act(call.moment, 0, partial(call_in_sick, stage, call)) for call in stage.day.sick_calls]
+    return [Act("a sick call", call.moment, 0, partial(call_in_sick, stage, call)) for call in stage.day.sick_calls]
 
 
-def _first_busy(stage: Stage, shift: DayShift, *, after: datetime) -> WaveAt:
-    """The first wave of the shift from `after` on that has a slot, or its last wave."""
-    waves = [wave for wave in waves_of(stage, shift) if wave.start >= after]
-    return next((wave for wave in waves if stage.slots_of_wave(wave.start)), waves[-1])
+def _first_busy(stage: Stage) -> WaveAt:
+    """The first wave of the day that has a slot."""
+    waves = [wave for shift in stage.day.shifts for wave in waves_of(stage, shift)]
+    return next(wave for wave in waves if stage.slots_of_wave(wave.start))
 
 
 def _snooping(stage: Stage) -> list[Act]:
-    shift = stage.day.shifts[0]
-    wave = _first_busy(stage, shift, after=shift.start + GRID)
+    wave = _first_busy(stage)
+    before, between = partial(ask_too_early, stage, wave, "before the freeze"), "after the freeze, before the draw"
     return [
-        Act(wave.freeze_time - _MINUTE, 0, partial(_show_before, stage, wave)),
-        Act(wave.freeze_time + _MINUTE, 0, partial(ask_too_early, stage, wave, "after the freeze, before the draw")),
-        Act(wave.draw_time + _MINUTE, 1, partial(ask_as_others, stage, wave)),
-        Act(wave.read_time, 1, partial(_show_drawn, stage, wave)),
+        Act("asking before the freeze", wave.freeze_time - _MINUTE, 0, before),
+        Act("asking before the draw", wave.freeze_time + _MINUTE, 0, partial(ask_too_early, stage, wave, between)),
+        Act("asking as others", wave.draw_time + _MINUTE, 1, partial(ask_as_others, stage, wave)),
+        Act("the first screens", wave.read_time, 1, partial(_show_drawn, stage, wave)),
     ]
-
-
-async def _show_before(stage: Stage, wave: WaveAt) -> None:
-    await ask_too_early(stage, wave, "before the freeze")
 
 
 async def _show_drawn(stage: Stage, wave: WaveAt) -> None:
@@ -70,8 +67,12 @@ async def _show_drawn(stage: Stage, wave: WaveAt) -> None:
     screens = stage.screens
     screens.moment(stage.clock.now(), f"the wave of {screens.clock(wave.start)} is drawn")
     await ask_for_others(stage, wave)
-    drawn = [person for person in stage.on_duty(wave.shift) if stage.journal.answers.get((wave.name, person))]
-    show_inspector(stage, wave, drawn[0])
+    answers = {person: stage.journal.answers.get((wave.name, person)) for person in stage.on_duty(wave.shift)}
+    drawn, spared = [one for one in answers if answers[one]], [one for one in answers if answers[one] == ()]
+    # One of a team of two, if there is one: he sees with whom he goes.
+    drawn.sort(key=lambda one: -len((answers[one] or ())[0].teammates))
+    for person in (*drawn[:1], *spared[:1]):
+        show_inspector(stage, wave, person)
     slot = stage.slots_of_wave(wave.start)[0]
     await show_planner(stage, slot.terminal)
     await show_selector(stage, stage.orders[slot.order].selected_by)
@@ -112,17 +113,18 @@ async def show_selector(stage: Stage, selector: PersonId) -> None:
     stage.screens.table(f"Selector {selector}: his {len(orders)} orders, the first of them", columns, rows)
 
 
-def show_attempts(stage: Stage, *, since: int = 0) -> None:
-    """What was tried and refused, alike attempts in one line, with the server's own words."""
+def show_attempts(stage: Stage) -> None:
+    """What was tried and refused since the last such screen, alike attempts in one line."""
     groups = Counter(
-        (one.who.rpartition("(")[2].rstrip(")"), one.tried, one.refusal.reason or one.refusal.code, one.refusal.message)
-        for one in stage.journal.attempts[since:]
+        (one.who, one.tried, one.refusal.reason or one.refusal.code, one.refusal.message)
+        for one in stage.journal.attempts[stage.journal.shown_attempts :]
     )
+    stage.journal.shown_attempts = len(stage.journal.attempts)
     rows = [
         (f"{who}{f', {count} times' if count > 1 else ''}", tried, f"{reason}: {message}")
         for (who, tried, reason, message), count in groups.items()
     ]
-    stage.screens.table("Refused so far", ("who", "tried", "the server's answer"), rows)
+    stage.screens.table("Tried, and refused by the server", ("who", "tried", "the server's answer"), rows)
 
 
 def _replacements(stage: Stage) -> list[Act]:
@@ -132,7 +134,7 @@ def _replacements(stage: Stage) -> list[Act]:
     for index, shift in enumerate(shifts[:_REPLACEMENTS]):
         first = shift.start + timedelta(hours=2 + index)
         acts += [
-            Act(wave.read_time + _MINUTE, 0, partial(_replace_until, stage, wave, index + 1))
+            Act("a replacement", wave.read_time + _MINUTE, 0, partial(_replace_until, stage, wave, index + 1))
             for wave in waves_of(stage, shift)
             if first <= wave.start < first + timedelta(hours=3) and stage.slots_of_wave(wave.start)
         ]
@@ -140,8 +142,9 @@ def _replacements(stage: Stage) -> list[Act]:
 
 
 async def _replace_until(stage: Stage, wave: WaveAt, wanted: int) -> None:
-    done = sum(one.substitute is not None for one in stage.journal.replaced)
-    if done < wanted:
+    replaced = stage.journal.replaced
+    # Where nobody is free to take over, the next wave may have somebody; but not the whole shift falls ill.
+    if sum(one.substitute is not None for one in replaced) < wanted and len(replaced) < 2 * _REPLACEMENTS:
         await replace_somebody(stage, wave)
 
 
@@ -150,8 +153,8 @@ def _urgent(stage: Stage) -> list[Act]:
     wave = waves_of(stage, shift)[-8]
     moment = wave.freeze_time - GRID + _MINUTE
     return [
-        Act(moment, 0, partial(select_urgently, stage, wave.start)),
-        Act(wave.read_time, 1, partial(_show_left_over, stage, wave)),
+        Act("the urgent containers", moment, 0, partial(select_urgently, stage, wave.start)),
+        Act("the left-over screen", wave.read_time, 1, partial(_show_left_over, stage, wave)),
     ]
 
 
@@ -161,7 +164,7 @@ async def _show_left_over(stage: Stage, wave: WaveAt) -> None:
     stage.promises.keep("an order that nobody can take is left over, and said so", seen.left_over_count >= 1)
     stage.screens.moment(stage.clock.now(), "one container is left over, openly")
     urgent = stage.slots[-1]
-    await show_planner(stage, urgent.terminal)
+    await show_planner(stage, urgent.terminal, focus=urgent.slot)
     await show_supervisor(stage, wave.shift, around=wave.start)
 
 
@@ -170,9 +173,9 @@ def _shift_ends(stage: Stage) -> list[Act]:
     for shift in stage.day.shifts:
         last = waves_of(stage, shift)[-1]
         acts += [
-            Act(shift.end + 3 * _MINUTE, 2, partial(ask_too_late, stage, last)),
-            Act(shift.end + 4 * _MINUTE, 2, partial(_show_end, stage, shift)),
-            Act(shift.end + EMBARGO + _MINUTE, 2, partial(_await_close, stage, shift)),
+            Act("asking too late", shift.end + 3 * _MINUTE, 2, partial(ask_too_late, stage, last)),
+            Act("the end of a shift", shift.end + 4 * _MINUTE, 2, partial(_show_end, stage, shift)),
+            Act("the opening of a shift", shift.end + EMBARGO + _MINUTE, 2, partial(_await_close, stage, shift)),
         ]
     return acts
 
@@ -189,6 +192,7 @@ async def _show_end(stage: Stage, shift: DayShift) -> None:
         f"{len(waves)} waves, {slots} slots, {slots - left} inspected, {left} left over, "
         f"{sum(wave.small_pool_count for wave in waves)} small pools; {stage.journal.reveals:,} reads so far."
     )
+    show_attempts(stage)
     await stage.clients.forget(stage.inspector(entry.person) for entry in stage.day.rosters[shift.shift])
 
 

@@ -16,6 +16,7 @@ from assign.names import OrderId, PersonId
 from assign.v1 import resources_pb2, reveal_service_pb2, wave_service_pb2
 from server.demo.clients import Refusal, answer_of
 from server.demo.messages import moment_of
+from server.demo.notary import Saved, save_checkpoint
 from server.demo.people import DayShift
 from server.demo.planner import GRID
 from server.demo.promises import BrokenPromise
@@ -49,6 +50,7 @@ _TOO_EARLY = 425
 class Act:
     """Something that happens at a moment of the day; of two at one moment the lower rank comes first."""
 
+    name: str
     moment: datetime
     rank: int
     play: Callable[[], Awaitable[None]]
@@ -85,21 +87,21 @@ def waves_of(stage: Stage, shift: DayShift) -> list[WaveAt]:
     return [WaveAt(stage.messages.wave(shift.shift, start), shift, start) for start in starts]
 
 
-def wave_acts(stage: Stage) -> list[Act]:
-    """What happens to each wave, whatever else happens."""
+def wave_acts(stage: Stage, saved: list[Saved]) -> list[Act]:
+    """What happens to each wave, whatever else happens; the auditor's checkpoints go to `saved`."""
     acts = []
     for shift in stage.day.shifts:
         for wave in waves_of(stage, shift):
             acts += [
-                Act(wave.freeze_time, 5, partial(_freeze, stage, wave)),
-                Act(wave.draw_time, 6, partial(_draw, stage, wave)),
-                Act(wave.read_time, 0, partial(read_all, stage, wave)),
-                Act(wave.start + _LIST_AFTER_START, 0, partial(_compare, stage, wave)),
+                Act(f"the freeze of {wave.name}", wave.freeze_time, 5, partial(_freeze, stage, wave, saved)),
+                Act(f"the draw of {wave.name}", wave.draw_time, 6, partial(_draw, stage, wave)),
+                Act(f"the reading of {wave.name}", wave.read_time, 0, partial(read_all, stage, wave)),
+                Act(f"the review of {wave.name}", wave.start + _LIST_AFTER_START, 0, partial(_compare, stage, wave)),
             ]
     return acts
 
 
-async def _freeze(stage: Stage, wave: WaveAt) -> None:
+async def _freeze(stage: Stage, wave: WaveAt, saved: list[Saved]) -> None:
     frozen = await stage.wave_reaches(wave.name, resources_pb2.Wave.STATE_FROZEN)
     planned = len(stage.slots_of_wave(wave.start))
     stage.promises.keep(
@@ -108,6 +110,7 @@ async def _freeze(stage: Stage, wave: WaveAt) -> None:
         f"{wave.name} has {frozen.slot_count} of {planned}",
     )
     stage.promises.keep("every wave is in the log before it is drawn", frozen.freeze_index > 0)
+    saved.append(await save_checkpoint(stage, frozen))
     if wave.start == wave.shift.start:
         await _ask_parties_early(stage, frozen)
 
