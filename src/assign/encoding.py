@@ -33,7 +33,6 @@ _LENGTH_BYTES = 4
 _MAX_FIELD_BYTES = 2**32 - 1
 _MAX_JSON_INTEGER = 2**53 - 1
 _MAX_JSON_DEPTH = 32
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def sha256(data: bytes) -> bytes:
@@ -140,16 +139,18 @@ def rfc3339(moment: datetime) -> str:
         raise InvalidInput("TIME_NAIVE", "A time needs a time zone.")
     if moment.microsecond:
         raise InvalidInput("TIME_FRACTION", "A scheduled time is in whole seconds.")
-    return moment.astimezone(UTC).strftime(_TIME_FORMAT)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat() + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
     """The aware UTC time of `rfc3339` output. Raises Corrupt for any other form."""
     try:
-        moment = datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC)
-    except (ValueError, TypeError):
-        moment = None
-    # strptime also takes one-digit months: only the form that `rfc3339` writes is canonical.
-    if moment is None or rfc3339(moment) != text:
+        moment = datetime.fromisoformat(text)
+        # fromisoformat takes many forms: only the one that `rfc3339` writes is canonical.
+        same = rfc3339(moment) == text
+    except (ValueError, TypeError, OverflowError, InvalidInput):
+        same = False
+    if not same:
         raise Corrupt("TIME_MALFORMED", "Not a UTC time of the form 2026-11-24T06:00:00Z.")
     return moment
