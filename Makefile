@@ -39,12 +39,16 @@ lint: $(READY)
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
+# Product code is strict. A test may leave its own signature bare, but what it calls is checked.
 types: $(READY)
 	@$(VENV)/bin/mypy
-	@MYPYPATH=tests $(VENV)/bin/mypy tests tools $(wildcard benchmarks)
+	@MYPYPATH=tests $(VENV)/bin/mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
+		tests tools $(wildcard benchmarks/*.py)
 
+# The stub has the public names only: what Cython adds, and internals, are not missed.
 stubs: $(READY)
-	@MYPYPATH=src $(PYTHON_IN) -m mypy.stubtest assign._core --ignore-disjoint-bases
+	@MYPYPATH=src $(PYTHON_IN) -m mypy.stubtest assign._core --ignore-missing-stub >/dev/null || \
+		MYPYPATH=src $(PYTHON_IN) -m mypy.stubtest assign._core --ignore-missing-stub
 
 contract: $(READY)
 	@$(PYTHON_IN) tools/generate_contract.py --check

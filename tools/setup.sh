@@ -57,7 +57,7 @@ pip() {
   env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip "$@" --quiet --no-input
 }
 # The build backend is pinned too: it is installed first, and building then fetches nothing more.
-pip install --constraint constraints.txt setuptools cython numpy
-pip install --constraint constraints.txt --no-build-isolation --editable ".[$extras]"
+pip install --no-compile --constraint constraints.txt setuptools cython numpy
+pip install --no-compile --constraint constraints.txt --no-build-isolation --editable ".[$extras]"
 "$venv/bin/python" -c 'import assign._core, server' || fail 'The installed core does not load: see the message above.'
 printf 'setup: ready, %s\n' "$("$venv/bin/python" --version)"
