@@ -59,7 +59,10 @@ def test_log_of_one_entry() -> None:
     checkpoint = Checkpoint(LOG.name, 1, LEAVES[0])
     data = Receipt(0, (), sign_checkpoint(checkpoint, LOG)).encode()
     assert data.startswith(b"c2sp.org/tlog-proof@v1\nindex 0\n\nexample.com/log\n1\n")
-    assert verify_receipt(data, leaf=LEAVES[0], policy=Policy((LOG.verifier(),))).checkpoint == checkpoint
+    policy = Policy((LOG.verifier(),))
+    assert verify_receipt(data, leaf=LEAVES[0], policy=policy).checkpoint == checkpoint
+    with pytest.raises(Corrupt, match="ROOT_MISMATCH"):
+        verify_receipt(data, leaf=LEAVES[1], policy=policy)
 
 
 def test_every_bit_of_a_receipt_counts() -> None:

@@ -84,8 +84,6 @@ def parse_receipt(data: bytes) -> Receipt:
         extra = parse_base64(lines.pop(0).removeprefix("extra "))
     if header != _HEADER or not separator or not lines or not lines[0].startswith("index "):
         raise Corrupt("RECEIPT_MALFORMED", f"Not a receipt of the form {_HEADER}.")
-    if len(lines) > 1 + MAX_PATH:
-        raise Corrupt("RECEIPT_PATH", f"An inclusion path has at most {MAX_PATH} hashes.")
     index = parse_decimal(lines[0].removeprefix("index "))
     path = tuple(parse_base64(line) for line in lines[1:])
     try:
