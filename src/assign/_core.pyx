@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from assign._start cimport move_along, search, serve
+from assign._start cimport clear_seats, move_along, search, seat_at_random, serve, set_pulls
 from assign._state cimport (
     NOBODY,
-    Left,
     Sitter,
     State,
     assign_below32,
@@ -39,9 +38,8 @@ cdef enum:
     STEPS_A_SEAT = 16
     STEPS_AT_LEAST = 2048
     WALKS_AT_LEAST = 16
-    PILOT_WALKS = 8
+    PILOT_WALKS = 16
     PILOT_STEPS_AT_LEAST = 64
-    PILOT_SEATS_A_STEP = 2
     LIMIT_A_NODE = 16
     LIMIT_AT_LEAST = 1024
 
@@ -233,15 +231,21 @@ cdef char *lay_out_work(State *s, char *cursor) noexcept nogil:
     s.person_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
     s.mate = <int32_t *>place(&cursor, seats, sizeof(int32_t))
     s.turn = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
+    s.choosing = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
+    s.served = <uint8_t *>place(&cursor, s.orders, sizeof(uint8_t))
     s.filled = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.chairs = <int32_t *>place(&cursor, s.base[persons], sizeof(int32_t))
     s.chair_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
+    s.price = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
+    s.demand = <uint64_t *>place(&cursor, persons, sizeof(uint64_t))
+    s.pull = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
+    s.weight = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
+    s.running = <uint64_t *>place(&cursor, persons, sizeof(uint64_t))
     s.closed = <uint8_t *>place(&cursor, persons, sizeof(uint8_t))
     s.narrow = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.entered_by = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.expanded = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
     s.queue = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.left = <Left *>place(&cursor, persons + 1, sizeof(Left))
     s.first_chair = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.load = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
@@ -326,9 +330,9 @@ cdef Fault check_edges(State *s, int64_t *at) noexcept nogil:
             s.entered[person] = <int32_t>(order + 1)
             s.base[person] += 1
     for person in range(s.persons):
-        order = s.base[person]
+        s.room[person] = min(s.room[person], <int32_t>s.base[person])
         s.base[person] = chairs
-        chairs += min(order, <int64_t>s.room[person])
+        chairs += s.room[person]
     s.base[s.persons] = chairs
     return FINE
 
@@ -412,62 +416,97 @@ cdef void *allocate(size_t size) except NULL:
 # -- the draw ------------------------------------------------------------------------------------
 
 
-cdef void sort_by_tier(State *s, const int32_t *tier) noexcept nogil:
-    """Stable radix sort of the service order, a byte at a time, bytes that are all alike passed over."""
-    cdef int32_t *source = s.turn
-    cdef int32_t *target = s.expanded
+cdef void sort_stable(int32_t *items, int32_t *spare, int64_t count, const int32_t *rank) noexcept nogil:
+    """Radix sort of `items` by `rank[item]` (0 or more), a byte at a time, bytes all alike passed over."""
+    cdef int32_t *source = items
+    cdef int32_t *target = spare
     cdef int32_t *swap
-    cdef int64_t count[257]
-    cdef int32_t i, shift, byte
+    cdef int64_t first[257]
+    cdef int64_t i
+    cdef int32_t shift, byte
     for shift in range(0, 32, 8):
-        memset(count, 0, sizeof(count))
-        for i in range(s.orders):
-            count[(tier[i] >> shift & 255) + 1] += 1
-        if s.orders and count[(tier[0] >> shift & 255) + 1] == s.orders:
+        memset(first, 0, sizeof(first))
+        for i in range(count):
+            first[(rank[items[i]] >> shift & 255) + 1] += 1
+        if count and first[(rank[items[0]] >> shift & 255) + 1] == count:
             continue
         for i in range(256):
-            count[i + 1] += count[i]
-        for i in range(s.orders):
-            byte = tier[source[i]] >> shift & 255
-            target[count[byte]] = source[i]
-            count[byte] += 1
+            first[i + 1] += first[i]
+        for i in range(count):
+            byte = rank[source[i]] >> shift & 255
+            target[first[byte]] = source[i]
+            first[byte] += 1
         swap = source
         source = target
         target = swap
-    if source != s.turn:
-        memcpy(s.turn, source, s.orders * sizeof(int32_t))
-    memset(s.expanded, 0, s.orders * sizeof(int32_t))
+    if source != items:
+        memcpy(items, source, count * sizeof(int32_t))
 
 
-cdef void start(State *s, const uint8_t *key, const int32_t *tier) noexcept nogil:
-    """Step 1: the service order, then every order served or left over in turn."""
+cdef void set_turn(State *s, const uint8_t *key, const int32_t *tier) noexcept nogil:
+    """The service order: by tier, keyed random within a tier."""
     cdef assign_stream stream
     cdef int32_t i
     for i in range(s.orders):
         s.turn[i] = i
-    open_stream(&stream, key, b"srvc", 0)
+    open_stream(&stream, key, b"turn", 0)
     fisher_yates_32(s.turn, s.orders, &stream)
-    sort_by_tier(s, tier)
-    open_stream(&stream, key, b"strt", 0)
-    for i in range(s.orders):
-        serve(s, &stream, s.turn[i])
     assign_wipe(&stream, sizeof(stream))
+    sort_stable(s.turn, s.expanded, s.orders, tier)
+    memset(s.expanded, 0, s.orders * sizeof(int32_t))
 
 
-cdef void mix(State *s, const uint8_t *key, Health *health) noexcept nogil:
+cdef bint seat_all(State *s, const uint8_t *key) noexcept nogil:
+    """Step 2: seat whoever is served, in a random order. False if that is not possible."""
+    cdef assign_stream stream
+    cdef int32_t i, order
+    cdef bint is_seated = True
+    clear_seats(s)
+    set_pulls(s)
+    s.searches = 0
+    open_stream(&stream, key, b"seat", 0)
+    for i in range(s.orders):
+        s.choosing[i] = i
+    fisher_yates_32(s.choosing, s.orders, &stream)
+    for i in range(s.orders):
+        order = s.choosing[i]
+        if s.served[order] and not seat_at_random(s, &stream, order):
+            is_seated = False
+            break
+    assign_wipe(&stream, sizeof(stream))
+    return is_seated
+
+
+cdef void start(State *s, const uint8_t *key) noexcept nogil:
+    """Steps 1 and 2. Most often all can be served, and then step 2 alone shows it."""
+    cdef int64_t chairs = 0
+    cdef int32_t i
+    memset(s.served, 1, s.orders)
+    for i in range(s.persons):
+        chairs += s.room[i]
+    if chairs >= s.seats and seat_all(s, key):
+        return
+    clear_seats(s)
+    for i in range(s.orders):
+        s.served[s.turn[i]] = serve(s, s.turn[i])
+    memset(s.closed, 0, s.persons)
+    seat_all(s, key)
+
+
+cdef void mix(State *s, const uint8_t *key, int64_t steps_a_seat, Health *health) noexcept nogil:
     """Steps 2 and 3: a pilot fixes the number of walks, is taken back, then exactly so many are walked."""
     cdef assign_stream stream
     cdef int64_t least_steps, wanted_steps, pilot_undone = 0, walks
     freeze_loads(s)
-    if s.seated == 0:
+    if s.seated == 0 or steps_a_seat == 0:
         return
     take_chairs(s)
     open_stream(&stream, key, b"pilt", 0)
-    least_steps = max(<int64_t>PILOT_STEPS_AT_LEAST, (<int64_t>s.seated + PILOT_SEATS_A_STEP - 1) // PILOT_SEATS_A_STEP)
+    least_steps = max(<int64_t>PILOT_STEPS_AT_LEAST, <int64_t>s.seated)
     while health.pilot_walks < PILOT_WALKS or health.pilot_steps < least_steps:
         health.pilot_steps += walk(s, &stream, &pilot_undone)
         health.pilot_walks += 1
-    wanted_steps = STEPS_A_SEAT * <int64_t>s.seated + STEPS_AT_LEAST
+    wanted_steps = steps_a_seat * s.seated + STEPS_AT_LEAST
     walks = (wanted_steps * health.pilot_walks + health.pilot_steps - 1) // health.pilot_steps
     health.walks = max(<int64_t>WALKS_AT_LEAST, walks)
     restore_start(s)
@@ -486,7 +525,7 @@ cdef void restore_start(State *s) noexcept nogil:
     take_chairs(s)
 
 
-def draw_detailed(indptr, indices, team_size, capacity, tier, key):
+def draw_detailed(indptr, indices, team_size, capacity, tier, key, *, steps_a_seat=STEPS_A_SEAT):
     """The draw, with what a supervisor or a test wants to know about it; arguments as for `draw`."""
     cdef const uint8_t *secret = key_bytes(key)
     cdef Instance instance = Instance(indptr, indices, team_size, capacity)
@@ -497,12 +536,14 @@ def draw_detailed(indptr, indices, team_size, capacity, tier, key):
     if s.orders and tier.min() < 0:
         raise InvalidInput("TIER_NEGATIVE", "A tier is zero or more; 0 is served first.", field="tier")
     cdef const int32_t[::1] tiers = tier
+    cdef int64_t mixing = whole_number(steps_a_seat, 1 << 20, "STEPS_A_SEAT", "steps_a_seat")
     cdef Health health = Health(0, 0, 0, 0, 0)
     cdef assign_stream stream
     with nogil:
         if s.orders:
-            start(s, secret, &tiers[0])
-            mix(s, secret, &health)
+            set_turn(s, secret, &tiers[0])
+            start(s, secret)
+            mix(s, secret, mixing, &health)
             open_stream(&stream, secret, b"team", 0)
             order_teams(s, &stream)
             assign_wipe(&stream, sizeof(stream))
@@ -609,23 +650,19 @@ def hall_certificate(indptr, indices, team_size, capacity, outcome, order):
     )
     if seats[s.first_seat[wanted]] != NOBODY:
         raise InvalidInput("ORDER_SERVED", "This order was served: there is nothing to explain.", field="order")
-    cdef int32_t place, other, seat, person, queued = 0, moved
+    cdef int32_t place, other, seat, person, queued = 0
     for place in range(s.orders):
         other = turn[place]
         if other == wanted:
             break
         if not seat_again(s, other, &seats[0]):
             raise InvalidInput("OUTCOME_MISMATCH", "This outcome is not of these arrays.", field="outcome")
-    cdef assign_stream stream
-    cdef uint8_t nowhere[KEY_BYTES]
     with nogil:
-        memset(nowhere, 0, sizeof(nowhere))
-        open_stream(&stream, nowhere, b"hall", 0)  # the closed set does not depend on the path taken
         seat = s.first_seat[wanted]
-        person = search(s, &stream, seat, &queued)
+        person = search(s, NULL, seat, &queued)
         if person != NOBODY and s.mate[seat] != NOBODY:
-            move_along(s, seat, person, &moved)
-            person = search(s, &stream, seat + 1, &queued)
+            move_along(s, seat, person)
+            person = search(s, NULL, seat + 1, &queued)
     if person != NOBODY:
         raise InvalidInput("OUTCOME_MISMATCH", "This order could have been served.", field="outcome")
     persons = np.sort(copied(s.queue, queued))
@@ -635,7 +672,7 @@ def hall_certificate(indptr, indices, team_size, capacity, outcome, order):
 
 cdef bint seat_again(State *s, int32_t order, const int32_t *seats) noexcept nogil:
     """Seat an order where the outcome has it; False if it cannot sit there."""
-    cdef int32_t seat, person, moved = 0
+    cdef int32_t seat, person
     cdef int64_t edge
     if order < 0 or order >= s.orders:
         return False
@@ -651,5 +688,5 @@ cdef bint seat_again(State *s, int32_t order, const int32_t *seats) noexcept nog
         if s.person_of[seat] != NOBODY or s.room[person] == 0:
             return False
         s.entered_by[person] = seat
-        move_along(s, seat, person, &moved)
+        move_along(s, seat, person)
     return True

@@ -1,48 +1,52 @@
-"""Step 1 of the draw: serve orders one by one; every order served stays served."""
+"""Steps 1 and 2 of the draw: who is served, and a random seating from which each person's load is read."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from assign._state cimport NOBODY, Left, State, assign_below32, assign_stream, mate_person
+from assign._state cimport NOBODY, State, assign_below32, assign_below64, assign_stream, mate_person
 
 
-cdef inline void move_along(State *s, int32_t seat, int32_t person, int32_t *moved) noexcept nogil:
-    """Seat `seat` at `person`, who has room, and then, chair by chair, those who made way for it.
+cdef inline void clear_seats(State *s) noexcept nogil:
+    """Nobody is seated; `room` is the capacities again."""
+    cdef int32_t seat, person
+    for person in range(s.persons):
+        s.room[person] += s.filled[person]
+        s.filled[person] = 0
+    for seat in range(s.seats):
+        s.person_of[seat] = NOBODY
 
-    Follows `entered_by` back from `person`; `s.left[0:moved]` says what moved.
+
+cdef inline void move_along(State *s, int32_t seat, int32_t person) noexcept nogil:
+    """Seat at `person`, who has room, who came from there, and so on back to `seat`.
+
+    Follows `entered_by`; each one takes the chair that the one before it left.
     """
-    cdef int32_t count = 0, mover
-    cdef int64_t chair
+    cdef int32_t mover, left
+    cdef int32_t chair = <int32_t>(s.base[person] + s.filled[person]), left_chair
     s.room[person] -= 1
-    chair = s.base[person] + s.filled[person]
     s.filled[person] += 1
     while True:
         mover = s.entered_by[person]
-        s.left[count].seat = mover
-        s.left[count].person = s.person_of[mover]
-        s.left[count].chair = s.chair_of[mover]
+        left = s.person_of[mover]
+        left_chair = s.chair_of[mover]
         s.chairs[chair] = mover
-        s.chair_of[mover] = <int32_t>chair
+        s.chair_of[mover] = chair
         s.person_of[mover] = person
-        person = s.left[count].person
-        chair = s.left[count].chair
-        count += 1
         if mover == seat:
-            moved[0] = count
             return
+        person = left
+        chair = left_chair
 
 
-cdef inline void undo(State *s, int32_t moved) noexcept nogil:
-    """Take back `move_along`."""
-    cdef int32_t i, person = s.person_of[s.left[0].seat]
-    cdef Left was
+cdef inline void unseat(State *s, int32_t seat) noexcept nogil:
+    """Free the chair of `seat`; the person's last seat moves up."""
+    cdef int32_t person = s.person_of[seat], chair = s.chair_of[seat], last
     s.filled[person] -= 1
     s.room[person] += 1
-    for i in range(moved):
-        was = s.left[i]
-        s.person_of[was.seat] = was.person
-        if was.person != NOBODY:
-            s.chairs[was.chair] = was.seat
-            s.chair_of[was.seat] = was.chair
+    last = s.chairs[s.base[person] + s.filled[person]]
+    s.chairs[chair] = last
+    s.chair_of[last] = chair
+    s.person_of[seat] = NOBODY
 
 
 cdef inline int32_t expand(
@@ -50,17 +54,16 @@ cdef inline int32_t expand(
 ) noexcept nogil:
     """Enter whom `mover` could go to, its list read from a random place on. Returns one with room."""
     cdef int32_t order = s.order_of[mover], degree = s.degree[order], mate = mate_person(s, mover)
-    cdef int32_t i, person
+    cdef int32_t i, person, at = 0
     cdef const int32_t *row = s.eligible + s.row[order]
-    cdef int32_t turn = 0
     s.expanded[order] = s.stamp
-    if degree > 0:
-        turn = <int32_t>assign_below32(stream, degree)
+    if stream != NULL and degree > 0:
+        at = <int32_t>assign_below32(stream, degree)
     for i in range(degree):
-        person = row[turn]
-        turn += 1
-        if turn == degree:
-            turn = 0
+        person = row[at]
+        at += 1
+        if at == degree:
+            at = 0
         if person == mate or s.closed[person] or s.entered[person] == s.stamp:
             continue
         s.entered[person] = s.stamp
@@ -75,7 +78,10 @@ cdef inline int32_t expand(
 cdef inline int32_t search(
     State *s, assign_stream *stream, int32_t seat, int32_t *queued
 ) noexcept nogil:
-    """Breadth first over persons. Returns one with room, or NOBODY; `queue` holds all who were entered."""
+    """Breadth first over persons. Returns one with room, or NOBODY; `queue` holds all who were entered.
+
+    Without a stream lists are read from their beginning.
+    """
     cdef int32_t found, head = 0, person, mover
     cdef int64_t chair
     queued[0] = 0
@@ -93,43 +99,18 @@ cdef inline int32_t search(
     return found
 
 
-cdef inline void close_persons(State *s, bint first, int32_t queued) noexcept nogil:
+# -- step 1: who is served -----------------------------------------------------------------------
+
+
+cdef inline void close_persons(State *s, bint is_second, int32_t queued) noexcept nogil:
     """After a failed search: no later one can end well in here, or not for two seats of one order."""
     cdef int32_t i
-    if not first:
-        s.narrow_count += 1
+    s.narrow_count += is_second
     for i in range(queued):
-        if first:
-            s.closed[s.queue[i]] = 1
-        else:
+        if is_second:
             s.narrow[s.queue[i]] = s.narrow_count
-
-
-cdef inline int32_t random_roomy(State *s, assign_stream *stream, int32_t seat) noexcept nogil:
-    """A uniform eligible person with room who is not the mate, or NOBODY."""
-    cdef int32_t order = s.order_of[seat], mate = mate_person(s, seat), i, person, roomy = 0
-    cdef const int32_t *row = s.eligible + s.row[order]
-    for i in range(s.degree[order]):
-        person = row[i]
-        if s.room[person] > 0 and person != mate:
-            s.queue[roomy] = person
-            roomy += 1
-    return s.queue[assign_below32(stream, roomy)] if roomy else <int32_t>NOBODY
-
-
-cdef inline int32_t seat_one(State *s, assign_stream *stream, int32_t seat, bint first) noexcept nogil:
-    """Seat one seat. Returns how many seats moved (`s.left` says which); 0 if there is no way."""
-    cdef int32_t queued = 0, moved = 0, person = random_roomy(s, stream, seat)
-    if person != NOBODY:
-        s.entered_by[person] = seat
-    else:
-        s.searches += 1
-        person = search(s, stream, seat, &queued)
-        if person == NOBODY:
-            close_persons(s, first, queued)
-            return 0
-    move_along(s, seat, person, &moved)
-    return moved
+        else:
+            s.closed[s.queue[i]] = 1
 
 
 cdef inline bint is_known_narrow(const State *s, int32_t order) noexcept nogil:
@@ -146,12 +127,117 @@ cdef inline bint is_known_narrow(const State *s, int32_t order) noexcept nogil:
     return mark != 0
 
 
-cdef inline void serve(State *s, assign_stream *stream, int32_t order) noexcept nogil:
-    """Seat `order`, moving others if need be, or leave it over and everything as it was."""
-    cdef int32_t seat = s.first_seat[order], moved
-    cdef bint is_team = s.first_seat[order + 1] - seat == 2
-    if is_team and is_known_narrow(s, order):
+cdef inline bint serve(State *s, int32_t order) noexcept nogil:
+    """Seat `order`, moving others if need be; False if there is no way. Marks spare hopeless searches."""
+    cdef int32_t first = s.first_seat[order], end = s.first_seat[order + 1], seat, person, queued
+    if end - first == 2 and is_known_narrow(s, order):
+        return False
+    for seat in range(first, end):
+        person = search(s, NULL, seat, &queued)
+        if person == NOBODY:
+            close_persons(s, seat != first, queued)
+            if seat != first:
+                unseat(s, first)
+            return False
+        move_along(s, seat, person)
+    return True
+
+
+# -- step 2: a random seating of those served ----------------------------------------------------
+
+cdef enum:
+    PRICE_BITS = 12
+    SEAT_BITS = 24
+    PRICE_PASSES = 2
+
+
+cdef inline void add_demand(State *s, int32_t order) noexcept nogil:
+    """Share the order's seats among its eligible persons in proportion to their prices."""
+    cdef int32_t i, person
+    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef uint64_t total = 0, share
+    for i in range(s.degree[order]):
+        total += s.price[row[i]]
+    if total == 0:
         return
-    moved = seat_one(s, stream, seat, True)
-    if moved and is_team and not seat_one(s, stream, seat + 1, False):
-        undo(s, moved)
+    share = (<uint64_t>(s.first_seat[order + 1] - s.first_seat[order]) << (SEAT_BITS + PRICE_BITS)) // total
+    for i in range(s.degree[order]):
+        person = row[i]
+        s.demand[person] += share * s.price[person] >> PRICE_BITS
+
+
+cdef inline void set_pulls(State *s) noexcept nogil:
+    """Prices that bring demand within capacity, and pulls that make expected loads follow demand.
+
+    A person who takes seats at a rate `pull * free chairs / capacity` ends with the load
+    `capacity * (1 - exp(-pull))`, which is the demand if `pull = -ln(1 - r)`, r = demand / capacity.
+    Relative to r that is close to (6 - 3r) / (6 - 6r + r^2), the Pade approximant, which stays finite at 1.
+    """
+    cdef int32_t i, person
+    cdef int64_t round
+    cdef uint64_t capacity, ratio, r
+    for person in range(s.persons):
+        s.price[person] = 1 << PRICE_BITS
+    for round in range(PRICE_PASSES):
+        memset(s.demand, 0, s.persons * sizeof(uint64_t))
+        for i in range(s.orders):
+            if s.served[i]:
+                add_demand(s, i)
+        for person in range(s.persons):
+            capacity = s.room[person]
+            ratio = (capacity << SEAT_BITS) // max(<uint64_t>1, s.demand[person] >> PRICE_BITS)
+            ratio = min(ratio, <uint64_t>1 << 40)
+            s.price[person] = <uint32_t>max(<uint64_t>1, min(<uint64_t>1 << PRICE_BITS, s.price[person] * ratio >> PRICE_BITS))
+    for person in range(s.persons):
+        capacity = max(1, s.room[person])
+        r = min(<uint64_t>1 << PRICE_BITS, s.demand[person] // (capacity << (SEAT_BITS - PRICE_BITS)))
+        s.pull[person] = <uint32_t>(
+            (s.price[person] * ((6 << PRICE_BITS) - 3 * r) << PRICE_BITS)
+            // ((6 << 2 * PRICE_BITS) - (6 * r << PRICE_BITS) + r * r)
+        )
+        set_weight(s, person)
+
+
+cdef inline void set_weight(State *s, int32_t person) noexcept nogil:
+    """In proportion to the free share of the person's chairs, at least 1 where there is room."""
+    cdef uint64_t room = s.room[person]
+    cdef uint64_t weight = 0
+    if room > 0:
+        weight = max(<uint64_t>1, s.pull[person] * room // (room + <uint64_t>s.filled[person]))
+    s.weight[person] = <uint32_t>weight
+
+
+cdef inline int32_t random_roomy(State *s, assign_stream *stream, int32_t seat) noexcept nogil:
+    """An eligible person with room who is not the mate, by weight, or NOBODY."""
+    cdef int32_t order = s.order_of[seat], mate = mate_person(s, seat), i, person, degree = s.degree[order]
+    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef uint64_t total = 0, mark
+    for i in range(degree):
+        person = row[i]
+        if person != mate:
+            total += s.weight[person]
+        s.running[i] = total
+    if total == 0:
+        return NOBODY
+    mark = assign_below64(stream, total)
+    i = 0
+    while s.running[i] <= mark:
+        i += 1
+    return row[i]
+
+
+cdef inline bint seat_at_random(State *s, assign_stream *stream, int32_t order) noexcept nogil:
+    """Seat `order` with random persons who have room, or moving others; False if there is no way."""
+    cdef int32_t seat, person, queued
+    for seat in range(s.first_seat[order], s.first_seat[order + 1]):
+        person = random_roomy(s, stream, seat)
+        if person != NOBODY:
+            s.entered_by[person] = seat
+        else:
+            s.searches += 1
+            person = search(s, stream, seat, &queued)
+            if person == NOBODY:
+                return False
+        move_along(s, seat, person)
+        set_weight(s, person)
+    return True

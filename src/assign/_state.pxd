@@ -12,16 +12,10 @@ cdef extern from "core/stream.h" nogil:
     void assign_wipe(void *memory, size_t size)
     void assign_stream_init(assign_stream *stream, const uint8_t *key, const uint8_t *nonce)
     uint32_t assign_below32(assign_stream *stream, uint32_t bound)
-    uint32_t assign_below64(assign_stream *stream, uint32_t bound)
+    uint64_t assign_below64(assign_stream *stream, uint64_t bound)
 
 cdef enum:
     NOBODY = -1
-
-# Where a seat was before a move; NOBODY for the seat that had no place yet.
-cdef struct Left:
-    int32_t seat
-    int32_t person
-    int32_t chair
 
 # A seat on its chair: what a walk needs to know of it lies in one cache line.
 cdef struct Sitter:
@@ -41,12 +35,19 @@ cdef struct State:
     int32_t *person_of      # [seats]
     int32_t *mate           # [seats] the other seat of a team, or NOBODY
     int32_t *turn           # [orders] service order
+    int32_t *choosing       # [orders] seating order
+    uint8_t *served         # [orders]
     # start
     int32_t *room           # [persons]
     int64_t *base           # [persons + 1] first chair of each person
     int32_t *filled         # [persons]
     int32_t *chairs         # [base[persons]] seats
     int32_t *chair_of       # [seats] absolute chair of each seat
+    uint32_t *price         # [persons] how far a person is left to others: PRICE_ONE, less if sought after
+    uint64_t *demand        # [persons] expected seats under these prices, in 1 / SEAT_ONE
+    uint32_t *pull          # [persons] weight of a person whose chairs are all free
+    uint32_t *weight        # [persons] weight now; 0 without room
+    uint64_t *running       # [persons] running sums of an order's weights
     uint8_t *closed         # [persons]
     int32_t *narrow         # [persons]
     int32_t narrow_count
@@ -57,7 +58,6 @@ cdef struct State:
     int32_t *entered_by     # [persons] seat
     int32_t *expanded       # [orders] stamp
     int32_t *queue          # [persons]
-    Left *left              # [persons + 1]
     # walks
     int32_t *first_chair    # [persons] in `sitters`
     int32_t *load           # [persons]

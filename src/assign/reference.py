@@ -33,14 +33,16 @@ ALGORITHM = "frozen-chair-walk/v1"
 
 # One nonce for each use of the draw key, so that no two uses share keystream.
 NONCE_PLAIN = bytes(12)
-SERVICE, START, PILOT, WALK, TEAM, RESERVE = b"srvc", b"strt", b"pilt", b"walk", b"team", b"rsrv"
+TURN, SEAT, PILOT, WALK, TEAM, RESERVE = b"turn", b"seat", b"pilt", b"walk", b"team", b"rsrv"
 
+PRICE_BITS = 12  # prices and pulls are fixed-point: 1 is 2^12
+SEAT_BITS = 24  # expected loads are too: one seat is 2^24
+PRICE_PASSES = 2
 STEPS_A_SEAT = 16  # mixing: steps for each seat ...
 STEPS_AT_LEAST = 2048  # ... and for the draw as a whole, so that small draws mix fully too
 WALKS_AT_LEAST = 16
-PILOT_WALKS = 8  # the pilot walks at least this often ...
-PILOT_STEPS_AT_LEAST = 64  # ... and takes at least so many steps, ...
-PILOT_SEATS_A_STEP = 2  # ... and one step for this many seats
+PILOT_WALKS = 16  # the pilot walks at least this often and takes one step for each seat, ...
+PILOT_STEPS_AT_LEAST = 64  # ... and at least so many
 LIMIT_A_NODE = 16  # a walk longer than this times (seats + persons) ...
 LIMIT_AT_LEAST = 1024  # ... plus this is undone
 
@@ -165,53 +167,72 @@ class _Instance:
         return NOBODY
 
 
-class _Left(NamedTuple):
-    """Where a seat was before a move; NOBODY for the seat that had no place yet."""
+class _Seating:
+    """Who sits on whose chairs. Without a stream every choice is the first possible one."""
 
-    seat: int
-    person: int
-    chair: int
-
-
-class _Start:
-    """Step 1: serve orders one by one; every order served stays served."""
-
-    def __init__(self, instance: _Instance, capacity: Sequence[int], stream: Stream) -> None:
+    def __init__(self, instance: _Instance, capacity: Sequence[int], stream: Stream | None) -> None:
         self.instance, self.stream = instance, stream
-        self.room = list(capacity)
+        asked_for = [0] * len(capacity)  # nobody needs more chairs than orders list him
+        for row in instance.rows:
+            for person in row:
+                asked_for[person] += 1
+        self.capacity = [min(pair) for pair in zip(capacity, asked_for, strict=True)]
+        self.room = list(self.capacity)
         self.chairs: list[list[int]] = [[] for _ in capacity]
-        self.closed = [False] * len(capacity)  # no search that enters here can end well, ever
-        self.narrow = [0] * len(capacity)  # the last search for a second seat that died here
-        self.narrow_count = 0
+        self.pull = [1] * len(capacity)
         self.searches = 0
+        instance.person_of[:] = [NOBODY] * len(instance.person_of)
 
-    def serve(self, order: int) -> None:
-        """Seat `order`, moving others if need be, or leave it over and everything as it was."""
-        seats = self.instance.seats_of[order]
-        if len(seats) == 2 and self._is_known_narrow(order):
-            return
-        moves = self._seat(seats[0], first=True)
-        if moves and len(seats) == 2 and not self._seat(seats[1], first=False):
-            self._undo(moves)
+    def seat_order(self, order: int) -> bool:
+        """Seat `order`, moving others if need be. If there is no way for all its seats, seat none."""
+        for seat in self.instance.seats_of[order]:
+            path = self.path(seat)
+            if not path:
+                self._unseat(order)
+                return False
+            self.move_along(path)
+        return True
 
-    def _is_known_narrow(self, order: int) -> bool:
-        """Whether every open person of the order lies where one seat, but not two, could be had."""
-        open_marks = {self.narrow[p] for p in self.instance.rows[order] if not self.closed[p]}
-        return len(open_marks) == 1 and 0 not in open_marks
+    def path(self, seat: int) -> list[tuple[int, int]]:
+        """Moves (seat, person) that seat `seat`; the first goes to a person with room, the last is its own.
 
-    def _seat(self, seat: int, first: bool) -> list[_Left]:
-        """Seat one seat. Returns what moved, the newly filled chair first; nothing if there is no way."""
-        row = self.instance.rows[self.instance.order_of[seat]]
-        mate = self.instance.mate_person(seat)
-        roomy = [person for person in row if self.room[person] > 0 and person != mate]
-        if roomy:
-            return self._move_along([(seat, roomy[self.stream.below(len(roomy))])])
+        A random eligible person with room if there is one; else the end of a search for others to move.
+        """
+        roomy = self._random_roomy(seat)
+        if roomy != NOBODY:
+            return [(seat, roomy)]
         self.searches += 1
-        path = self._search(seat, first)
-        return self._move_along(path) if path else []
+        found, entered_by = self.search(seat)
+        if found == NOBODY:
+            return []
+        path = [(entered_by[found], found)]
+        while path[-1][0] != seat:
+            left = self.instance.person_of[path[-1][0]]
+            path.append((entered_by[left], left))
+        return path
 
-    def _search(self, seat: int, first: bool) -> list[tuple[int, int]]:
-        """Breadth first over persons. Returns the (seat, person) moves that end in a free chair, last first."""
+    def _random_roomy(self, seat: int) -> int:
+        """An eligible person with room who is not the mate, by weight, or NOBODY."""
+        mate = self.instance.mate_person(seat)
+        row = [person for person in self.instance.rows[self.instance.order_of[seat]] if person != mate]
+        weights = [self._weight(person) for person in row]
+        if sum(weights) == 0:
+            return NOBODY
+        mark = self._below(sum(weights), bits=64)
+        for person, weight in zip(row, weights, strict=True):
+            if mark < weight:
+                return person
+            mark -= weight
+        raise AssertionError("a mark below the sum lies in one of its parts")
+
+    def _weight(self, person: int) -> int:
+        """The pull in proportion to the free share of the person's chairs, at least 1 where there is room."""
+        if self.room[person] == 0:
+            return 0
+        return max(1, self.pull[person] * self.room[person] // self.capacity[person])
+
+    def search(self, seat: int) -> tuple[int, dict[int, int]]:
+        """Breadth first over persons: one with room, or NOBODY, and by which seat each was entered."""
         entered_by: dict[int, int] = {}
         expanded: set[int] = set()  # orders: each is expanded once
         queue: deque[int] = deque()
@@ -220,23 +241,16 @@ class _Start:
             for mover in self.chairs[queue.popleft()]:
                 if found == NOBODY and self.instance.order_of[mover] not in expanded:
                     found = self._expand(mover, entered_by, expanded, queue)
-        if found == NOBODY:
-            self._close(list(entered_by), first)
-            return []
-        path = [(entered_by[found], found)]
-        while path[-1][0] != seat:
-            left = self.instance.person_of[path[-1][0]]
-            path.append((entered_by[left], left))
-        return path
+        return found, entered_by
 
     def _expand(self, mover: int, entered_by: dict[int, int], expanded: set[int], queue: deque[int]) -> int:
         """Enter whom `mover` could go to, its list read from a random place on. Returns one with room."""
         order = self.instance.order_of[mover]
         expanded.add(order)
         row, mate = self.instance.rows[order], self.instance.mate_person(mover)
-        turn = self.stream.below(len(row)) if row else 0
+        turn = self._below(len(row)) if row else 0
         for person in row[turn:] + row[:turn]:
-            if person == mate or self.closed[person] or person in entered_by:
+            if person == mate or person in entered_by:
                 continue
             entered_by[person] = mover
             if self.room[person] > 0:
@@ -244,37 +258,28 @@ class _Start:
             queue.append(person)
         return NOBODY
 
-    def _close(self, persons: list[int], first: bool) -> None:
-        if not first:
-            self.narrow_count += 1
-        for person in persons:
-            if first:
-                self.closed[person] = True
-            else:
-                self.narrow[person] = self.narrow_count
+    def _below(self, bound: int, bits: int = 32) -> int:
+        return self.stream.below(bound, bits) if self.stream else 0
 
-    def _move_along(self, path: list[tuple[int, int]]) -> list[_Left]:
+    def move_along(self, path: list[tuple[int, int]]) -> None:
         """Seat each (seat, person) of `path`: the first in a new chair, each next one in the chair just left."""
         self.room[path[0][1]] -= 1
         self.chairs[path[0][1]].append(NOBODY)
         chair = len(self.chairs[path[0][1]]) - 1
-        moves = []
         for seat, person in path:
             left = self.instance.person_of[seat]
-            moves.append(_Left(seat, left, self.chairs[left].index(seat) if left != NOBODY else NOBODY))
+            left_chair = self.chairs[left].index(seat) if left != NOBODY else NOBODY
             self.chairs[person][chair] = seat
             self.instance.person_of[seat] = person
-            chair = moves[-1].chair
-        return moves
+            chair = left_chair
 
-    def _undo(self, moves: list[_Left]) -> None:
-        last = self.instance.person_of[moves[0].seat]
-        self.chairs[last].pop()
-        self.room[last] += 1
-        for seat, person, chair in moves:
-            self.instance.person_of[seat] = person
+    def _unseat(self, order: int) -> None:
+        for seat in self.instance.seats_of[order]:
+            person = self.instance.person_of[seat]
             if person != NOBODY:
-                self.chairs[person][chair] = seat
+                self.chairs[person].remove(seat)
+                self.room[person] += 1
+                self.instance.person_of[seat] = NOBODY
 
 
 class _Walker:
@@ -326,11 +331,15 @@ def draw_detailed(
 ) -> Draw:
     """The draw, with what a supervisor or a test wants to know about it. See `docs/draw.md`."""
     instance = _Instance(indptr, indices, team_size)
-    service_order = _permute(list(range(len(team_size))), Stream(key, nonce(SERVICE)), 32)
+    service_order = _permute(list(range(len(team_size))), Stream(key, nonce(TURN)), 32)
     service_order.sort(key=lambda order: tier[order])  # stable: random within a tier
-    start = _Start(instance, capacity, Stream(key, nonce(START)))
-    for order in service_order:
-        start.serve(order)
+    served = _served(instance, capacity, service_order)
+    stream = Stream(key, nonce(SEAT))
+    seating = _Seating(instance, capacity, stream)
+    seating.pull = _pulls(instance, seating.capacity, served)
+    for order in _permute(list(range(len(team_size))), stream, 32):
+        if order in served:
+            seating.seat_order(order)  # always possible: all of `served` can be seated together
     pilot, walker = _mix(instance, len(capacity), key)
     _order_teams(instance, Stream(key, nonce(TEAM)))
     return Draw(
@@ -341,8 +350,44 @@ def draw_detailed(
         undone=walker.undone,
         pilot_walks=pilot.walks,
         pilot_steps=pilot.steps,
-        searches=start.searches,
+        searches=seating.searches,
     )
+
+
+def _served(instance: _Instance, capacity: Sequence[int], service_order: list[int]) -> set[int]:
+    """Step 1: each order in turn is served if it can be added, moving others and unserving none.
+
+    The set depends on the service order alone, not on who is seated where on the way.
+    """
+    seating = _Seating(instance, capacity, stream=None)
+    return {order for order in service_order if seating.seat_order(order)}
+
+
+def _pulls(instance: _Instance, capacity: list[int], served: set[int]) -> list[int]:
+    """How strongly each person draws seats, so that loads follow an even demand that fits the capacities.
+
+    Each order shares its seats among its persons in proportion to their prices; who is sought beyond
+    his capacity has his price cut. A person who takes seats at a rate `pull * free chairs / capacity`
+    ends with about `capacity * (1 - exp(-pull))`, which is the demand if `pull = -ln(1 - r)`, with r =
+    demand / capacity. Relative to r that is close to (6 - 3r) / (6 - 6r + r^2), which is finite at 1.
+    """
+    one = 1 << PRICE_BITS
+    prices, demand = [one] * len(capacity), [0] * len(capacity)
+    for _ in range(PRICE_PASSES):
+        demand = [0] * len(capacity)
+        for order in served:
+            row, size = instance.rows[order], len(instance.seats_of[order])
+            share = (size << SEAT_BITS + PRICE_BITS) // sum(prices[person] for person in row)
+            for person in row:
+                demand[person] += share * prices[person] >> PRICE_BITS
+        for person, chairs in enumerate(capacity):
+            ratio = min((chairs << SEAT_BITS) // max(1, demand[person] >> PRICE_BITS), 1 << 40)
+            prices[person] = max(1, min(one, prices[person] * ratio >> PRICE_BITS))
+    pulls = []
+    for price, wanted, chairs in zip(prices, demand, capacity, strict=True):
+        r = min(one, wanted // (max(1, chairs) << SEAT_BITS - PRICE_BITS))
+        pulls.append((price * (6 * one - 3 * r) << PRICE_BITS) // (6 * one * one - 6 * one * r + r * r))
+    return pulls
 
 
 def _mix(instance: _Instance, persons: int, key: bytes) -> tuple[_Walker, _Walker]:
@@ -353,7 +398,7 @@ def _mix(instance: _Instance, persons: int, key: bytes) -> tuple[_Walker, _Walke
     if seated == 0:
         return pilot, walker
     stream = Stream(key, nonce(PILOT))
-    least_steps = max(PILOT_STEPS_AT_LEAST, -(-seated // PILOT_SEATS_A_STEP))
+    least_steps = max(PILOT_STEPS_AT_LEAST, seated)
     while pilot.walks < PILOT_WALKS or pilot.steps < least_steps:
         pilot.walk(stream)
     instance.person_of[:] = begin
@@ -402,15 +447,17 @@ def hall_certificate(
     on who sits where.
     """
     instance = _Instance(indptr, indices, team_size)
-    start = _Start(instance, capacity, Stream(bytes(32), NONCE_PLAIN))
+    seating = _Seating(instance, capacity, stream=None)
     rank = {other: place for place, other in enumerate(outcome.service_order)}
     for seat, person in enumerate(outcome.seats):
         if person != NOBODY and rank[instance.order_of[seat]] < rank[order]:
-            start._move_along([(seat, person)])
-    for number, seat in enumerate(instance.seats_of[order]):
-        if not start._seat(seat, first=number == 0):
+            seating.move_along([(seat, person)])
+    entered_by: dict[int, int] = {}
+    for seat in instance.seats_of[order]:
+        path = seating.path(seat)
+        if not path:
+            entered_by = seating.search(seat)[1]
             break
-    marked = start.closed if instance.person_of[instance.seats_of[order][0]] == NOBODY else start.narrow
-    persons = [person for person, mark in enumerate(marked) if mark]
-    seated = {instance.order_of[seat] for person in persons for seat in start.chairs[person]}
-    return sorted(seated | {order}), persons
+        seating.move_along(path)
+    seated = {instance.order_of[seat] for person in entered_by for seat in seating.chairs[person]}
+    return sorted(seated | {order}), sorted(entered_by)

@@ -55,26 +55,33 @@ static inline uint32_t assign_below32(assign_stream *stream, uint32_t bound)
     return (uint32_t)(product >> 32);
 }
 
-/* High and low half of a * b where b < 2^32: no 128-bit type is needed. */
-static inline uint64_t assign_multiply(uint64_t a, uint32_t b, uint64_t *low)
+/* High half of a * b; the low half goes to `low`. */
+static inline uint64_t assign_multiply(uint64_t a, uint64_t b, uint64_t *low)
 {
-    uint64_t bottom = (a & 0xffffffffu) * b;
-    uint64_t top = (a >> 32) * b + (bottom >> 32);
-    *low = top << 32 | (bottom & 0xffffffffu);
-    return top >> 32;
+#if defined(__SIZEOF_INT128__)
+    unsigned __int128 product = (unsigned __int128)a * b;
+    *low = (uint64_t)product;
+    return (uint64_t)(product >> 64);
+#else
+    uint64_t a0 = a & 0xffffffffu, a1 = a >> 32, b0 = b & 0xffffffffu, b1 = b >> 32;
+    uint64_t bottom = a0 * b0, left = a1 * b0, right = a0 * b1;
+    uint64_t middle = (bottom >> 32) + (left & 0xffffffffu) + (right & 0xffffffffu);
+    *low = middle << 32 | (bottom & 0xffffffffu);
+    return a1 * b1 + (left >> 32) + (right >> 32) + (middle >> 32);
+#endif
 }
 
 /* Uniform in 0 .. bound-1 from 64-bit words; bound >= 1. */
-static inline uint32_t assign_below64(assign_stream *stream, uint32_t bound)
+static inline uint64_t assign_below64(assign_stream *stream, uint64_t bound)
 {
     uint64_t low;
     uint64_t high = assign_multiply(assign_next64(stream), bound, &low);
     if (low < bound) {
-        uint64_t threshold = (0u - (uint64_t)bound) % bound;
+        uint64_t threshold = (0u - bound) % bound;
         while (low < threshold)
             high = assign_multiply(assign_next64(stream), bound, &low);
     }
-    return (uint32_t)high;
+    return high;
 }
 
 #endif
