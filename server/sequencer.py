@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -104,7 +104,7 @@ class Sequencer:
             outcomes.extend(self._attempt(connection, ledgers, job) for job in batch)
             for ledger in ledgers.values():
                 ledger.flush()
-            connection.execute(text("COMMIT"))
+            connection.exec_driver_sql("COMMIT")
         except (DBAPIError, AssignError) as error:
             _log.error("commit failed", error=type(error).__name__, cause=str(getattr(error, "orig", error)))
             failure = Unavailable("STORE_UNAVAILABLE", "The store cannot write now; nothing was changed. Try again.")
@@ -118,18 +118,18 @@ class Sequencer:
         self, connection: Connection, ledgers: dict[Port, Ledger], job: _Job
     ) -> tuple[_Job, Any, BaseException | None]:
         staged = {port: ledger.staged_count for port, ledger in ledgers.items()}
-        connection.execute(text("SAVEPOINT action"))
+        connection.exec_driver_sql("SAVEPOINT action")
         try:
             result = job.action(Unit(connection, self._services, ledgers, self._clock.now()))
         except Exception as error:
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
                 raise  # the store itself fails, and the whole batch with it
-            connection.execute(text("ROLLBACK TO action"))
-            connection.execute(text("RELEASE action"))
+            connection.exec_driver_sql("ROLLBACK TO action")
+            connection.exec_driver_sql("RELEASE action")
             for port, ledger in ledgers.items():
                 ledger.truncate(staged.get(port, 0))
             return job, None, error
-        connection.execute(text("RELEASE action"))
+        connection.exec_driver_sql("RELEASE action")
         return job, result, None
 
 

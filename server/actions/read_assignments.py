@@ -9,9 +9,7 @@ from assign.names import PersonId, WaveName
 from server.actions.actor import name_actor
 from server.actions.reveal_assignment import Inspection, list_inspections
 from server.auth.identity import Caller
-from server.storage.outcomes import load_outcome
 from server.storage.unit import Unit
-from server.storage.waves import WaveState, load_wave
 
 __all__ = ["read_assignments"]
 
@@ -21,14 +19,14 @@ def read_assignments(unit: Unit, caller: Caller, name: WaveName) -> dict[PersonI
 
     Raises Denied (WAVE_NOT_STARTED) before the wave's start, NotFound (WAVE_UNKNOWN).
     """
-    wave = load_wave(unit.connection, name)
-    if unit.now < name.start or wave.state is not WaveState.DRAWN:
+    wave = unit.services.drawn_waves.find(unit.connection, unit.services.keyring, name)
+    if wave is None or unit.now < name.start:
         raise Denied(
             "WAVE_NOT_STARTED",
             f"Assignments can be reviewed once the wave has been drawn and has started ({rfc3339(name.start)}).",
         )
     by = name_actor(unit, caller, str(name.shift))
     unit.record(name.shift.port, Kind.READ, {"by": by, "what": f"{name}/assignments"})
-    outcome = load_outcome(unit.connection, unit.services.keyring, wave)
+    outcome = wave.outcome(unit.connection, unit.services.keyring)
     persons = sorted({person for team in outcome.teams.values() for person in team})
-    return {person: list_inspections(unit, wave, outcome, person) for person in persons}
+    return {person: list_inspections(wave, outcome, person) for person in persons}

@@ -16,6 +16,7 @@ from server.storage.waves import StoredReplacement, StoredWave, replacements_of
 __all__ = [
     "Outcome",
     "Substituted",
+    "apply_replacements",
     "load_drawn",
     "load_outcome",
     "load_substituted",
@@ -67,8 +68,16 @@ def seal_substitutions(keyring: Keyring, wave: WaveName, replacement: str, subst
 
 def load_outcome(connection: Connection, keyring: Keyring, wave: StoredWave) -> Outcome:
     """The outcome of a drawn wave as it stands, with every approved replacement. Raises Corrupt."""
-    teams = dict(load_drawn(keyring, wave).teams)
-    for stored in replacements_of(connection, wave.name):
+    return apply_replacements(connection, keyring, wave.name, load_drawn(keyring, wave))
+
+
+def apply_replacements(connection: Connection, keyring: Keyring, name: WaveName, drawn: Outcome) -> Outcome:
+    """`drawn` with every approved replacement of the wave, in the order of approval. Raises Corrupt."""
+    replacements = replacements_of(connection, name)
+    if not replacements:
+        return drawn
+    teams = dict(drawn.teams)
+    for stored in replacements:
         for one in load_substituted(keyring, stored):
             others = [person for person in teams[one.order] if person != stored.absent]
             teams[one.order] = tuple(others if one.substitute is None else [*others, one.substitute])

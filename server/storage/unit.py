@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
@@ -16,6 +16,7 @@ from assign.names import Port
 from server.config import PortConfig
 from server.entropy import Entropy
 from server.keyring import Keyring
+from server.storage.drawn_waves import DrawnWaves
 from server.storage.ledger import Ledger
 
 __all__ = ["Services", "Unit"]
@@ -39,6 +40,7 @@ class Services:
     beacon_pin: bytes
     clock_name: str
     code_version: str
+    drawn_waves: DrawnWaves = field(default_factory=DrawnWaves)
 
 
 class Unit:
