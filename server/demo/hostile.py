@@ -28,6 +28,7 @@ _BATCH_ROWS = 10_000
 _OVERSIZED_BYTES = 100 * 2**20
 _IMPORT = "/assign.v1.OrderService/BatchImportOrders"
 _SOCKET_SECONDS = 5.0
+_SYSTEM = str(DECLARATIONS.role)
 
 
 async def send_bad_batches(stage: Stage) -> None:
@@ -120,9 +121,10 @@ async def send_garbage(stage: Stage) -> None:
     """Bytes that are no request at all: on the bare port, inside TLS, far too many; and no certificate."""
     junk = b"".join(Choices(stage.day.plan.seed, "garbage").below(2**64).to_bytes(8, "big") for _ in range(512))
     await _send_bare(stage, junk)
-    await _note_refused(stage, "sends garbage instead of a message", _raw(stage, junk), "INVALID_ARGUMENT", "INTERNAL")
-    await _note_refused(stage, "sends a message of 100 MiB", _raw(stage, bytes(_OVERSIZED_BYTES)), "RESOURCE_EXHAUSTED")
-    await _note_refused(stage, "calls without any certificate", _without_certificate(stage), "UNAVAILABLE")
+    await _note_refused(stage, _SYSTEM, "sends garbage instead of a message", _raw(stage, junk), "INVALID_ARGUMENT")
+    huge = bytes(_OVERSIZED_BYTES)
+    await _note_refused(stage, _SYSTEM, "sends a message of 100 MiB", _raw(stage, huge), "RESOURCE_EXHAUSTED")
+    await _note_refused(stage, "anybody", "calls without any certificate", _without_certificate(stage), "UNAVAILABLE")
     await _require_alive(stage)
 
 

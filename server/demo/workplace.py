@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,7 +94,7 @@ class Workplace:
         (self.run / "access.toml").write_text(_access_toml(self.identities()))
         for _ in self._make_certificates():
             pass
-        self._make_keys()
+        self._make_secrets()
         return ClockFile.create(self.clock_path, now)
 
     def _clear(self) -> None:
@@ -116,28 +117,34 @@ class Workplace:
         access = AccessTable.load(self.run / "access.toml")
         yield from self._certificates.add_clients(principals(access), now=now, days=30)
 
-    def _make_keys(self) -> None:
-        self._assign("keys", "encryption", "kek.key")
-        verifier_key = self._assign("keys", "log", "log.key", "--origin", self.origin)
-        self.log_key.write_text(f"{verifier_key.strip()}\n")
-
     def start_parties(self, processes: Processes) -> dict[str, str]:
-        """Make each party's chain, pin them together, start them; their URLs by name."""
+        """Pin the parties' chains together and start them; their URLs by name."""
+        pin = self._assign("beacon", "pin", *(f"{party}.json" for party in PARTIES))
+        (self.run / "beacon.json").write_text(pin.strip())
+
+        def start(party: str) -> str:
+            serve = ["beacon", "serve", "--state", f"{party}.chain", "--clock-file", "clock"]
+            return processes.start(f"beacon-{party}", *serve, ready=_LISTENING, cwd=self.run)[1]
+
+        with ThreadPoolExecutor() as threads:
+            return {party: f"http://{url}" for party, url in zip(PARTIES, threads.map(start, PARTIES), strict=True)}
+
+    def _make_secrets(self) -> None:
+        """The server's keys and each party's chain, by the real commands, two at a time."""
         first, last = self._day.shifts[0].start, self._day.shifts[-1].end
         genesis = first - timedelta(hours=_HOURS_BEFORE)
         rounds = int((last + timedelta(hours=_HOURS_AFTER) - genesis).total_seconds()) // _PERIOD_SECONDS
         schedule = ["--genesis", genesis.strftime("%Y-%m-%dT%H:%M:%SZ"), "--period-seconds", str(_PERIOD_SECONDS)]
-        for party in PARTIES:
-            chain = ["--state", f"{party}.chain", "--name", party, "--length-rounds", str(rounds), *schedule]
-            (self.run / f"{party}.json").write_text(self._assign("beacon", "init", *chain))
-        pin = self._assign("beacon", "pin", *(f"{party}.json" for party in PARTIES))
-        (self.run / "beacon.json").write_text(pin.strip())
-        urls = {}
-        for party in PARTIES:
-            serve = ["beacon", "serve", "--state", f"{party}.chain", "--clock-file", "clock"]
-            match = processes.start(f"beacon-{party}", *serve, ready=_LISTENING, cwd=self.run)
-            urls[party] = f"http://{match[1]}"
-        return urls
+        schedule += ["--length-rounds", str(rounds)]
+        chains = [["beacon", "init", "--state", f"{party}.chain", "--name", party, *schedule] for party in PARTIES]
+        log_key = ["keys", "log", "log.key", "--origin", self.origin]
+        with ThreadPoolExecutor(max_workers=2) as threads:
+            said = [
+                *threads.map(lambda words: self._assign(*words), [["keys", "encryption", "kek.key"], log_key, *chains])
+            ]
+        self.log_key.write_text(f"{said[1].strip()}\n")
+        for party, commitment in zip(PARTIES, said[2:], strict=True):
+            (self.run / f"{party}.json").write_text(commitment)
 
     def start_server(self, processes: Processes, urls: dict[str, str]) -> str:
         """Write the configuration and start the server; its address."""
