@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from assign.encoding import lp
@@ -18,6 +18,9 @@ __all__ = ["NOT_SCREENED", "find_persons", "load_person", "pseudonym_of", "save_
 # Nobody is drawn on the strength of a status that nobody reported.
 NOT_SCREENED = Screening(certificate_until=None, signal_open=False, interviewed=False)
 _CHUNK = 500
+_SELECT_PERSON = select(schema.person).where(
+    schema.person.c.port == bindparam("p"), schema.person.c.person == bindparam("i")
+)
 
 
 def _to_person(row: RowMapping) -> Person:
@@ -45,8 +48,10 @@ def find_persons(connection: Connection, port: Port, persons: Sequence[PersonId]
 
 def load_person(connection: Connection, port: Port, person: PersonId) -> Person:
     """One person; not screened where no status was reported."""
-    known = find_persons(connection, port, [person])
-    return known.get(person) or Person(person=person, screening=NOT_SCREENED, recused_parties=frozenset())
+    row = connection.execute(_SELECT_PERSON, {"p": port, "i": person}).mappings().one_or_none()
+    if row is None:
+        return Person(person=person, screening=NOT_SCREENED, recused_parties=frozenset())
+    return _to_person(row)
 
 
 def save_persons(connection: Connection, port: Port, persons: Sequence[Person]) -> None:

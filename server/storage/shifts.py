@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from assign.errors import NotFound
@@ -32,6 +32,12 @@ __all__ = [
 ]
 
 _CHUNK = 500
+# Built once: on the way of every reveal, building a statement costs more than running it.
+_SELECT_DUTY = select(roster_entry).where(
+    roster_entry.c.port == bindparam("p"),
+    roster_entry.c.shift == bindparam("s"),
+    roster_entry.c.person == bindparam("i"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +159,8 @@ def list_roster(connection: Connection, name: ShiftName) -> list[Rostered]:
 
 def find_duty(connection: Connection, name: ShiftName, person: PersonId) -> Rostered | None:
     """A person's entry in the roster of a shift."""
-    statement = select(roster_entry).where(
-        roster_entry.c.port == name.port, roster_entry.c.shift == name.shift, roster_entry.c.person == person
-    )
-    row = connection.execute(statement).mappings().one_or_none()
+    values = {"p": name.port, "s": name.shift, "i": person}
+    row = connection.execute(_SELECT_DUTY, values).mappings().one_or_none()
     return None if row is None else _to_rostered(row)
 
 

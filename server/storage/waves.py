@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from assign.errors import NotFound
@@ -154,6 +154,13 @@ def drawn_since(connection: Connection, port: Port, start: datetime) -> list[Sto
     return [_to_wave(row) for row in connection.execute(statement).mappings()]
 
 
+_SELECT_REPLACEMENTS = (
+    select(replacement)
+    .where(replacement.c.port == bindparam("p"), replacement.c.wave_start == bindparam("w"))
+    .order_by(replacement.c.approved_time.is_(None), replacement.c.approved_time, replacement.c.replacement)
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReplacement:
     """A replacement that was asked for, and what followed once somebody else approved it."""
@@ -216,9 +223,5 @@ def approve(
 
 def replacements_of(connection: Connection, wave_name: WaveName) -> list[StoredReplacement]:
     """The replacements of a wave, the approved ones first and in the order of their approval."""
-    statement = (
-        select(replacement)
-        .where(replacement.c.port == wave_name.shift.port, replacement.c.wave_start == wave_name.start)
-        .order_by(replacement.c.approved_time.is_(None), replacement.c.approved_time, replacement.c.replacement)
-    )
-    return [_to_replacement(row) for row in connection.execute(statement).mappings()]
+    values = {"p": wave_name.shift.port, "w": wave_name.start}
+    return [_to_replacement(row) for row in connection.execute(_SELECT_REPLACEMENTS, values).mappings()]
