@@ -129,8 +129,8 @@ def _print(report: Report, seconds: float, *, as_json: bool, quiet: bool) -> Non
         for line in report_in_words(report):
             console.print(line)
         console.print(
-            f"{report.tree_size} entries and {report.draws_replayed} draws in {seconds:.2f} s "
-            f"({report.tree_size / seconds:,.0f} entries/s, {report.draws_replayed / seconds:,.0f} draws/s)."
+            f"{report.tree_size:,} entries and {report.draws:,} draws in {seconds:.2f} s "
+            f"({report.tree_size / seconds:,.0f} entries/s, {report.draws / seconds:,.0f} draws/s)."
         )
     if not (quiet and is_good):
         console.print(verdict_in_words(report), style="bold green" if is_good else "bold red")

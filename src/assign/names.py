@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NewType
 
+from assign.encoding import rfc3339
 from assign.errors import InvalidInput
 
 __all__ = [
@@ -52,7 +53,6 @@ SlotId = NewType("SlotId", str)
 _LOCODE = re.compile(r"[A-Z]{2}[A-Z2-9]{3}", re.ASCII)
 _TERMINAL = re.compile(r"[A-Z0-9]{1,6}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
-_WAVE_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 def check_port(text: str, *, field: str = "") -> Port:
@@ -99,7 +99,7 @@ class WaveName:
     start: datetime
 
     def __str__(self) -> str:
-        return f"{self.shift}/waves/{self.start.astimezone(UTC).strftime(_WAVE_FORMAT)}"
+        return f"{self.shift}/waves/{_wave_id(self.start)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +145,19 @@ def parse_shift_name(text: str, *, field: str = "") -> tuple[ShiftName, Terminal
     return name, seen_from
 
 
+def _wave_id(start: datetime) -> str:
+    """`start` in ISO 8601 basic format, UTC: `20261124T060000Z`."""
+    return rfc3339(start).replace("-", "").replace(":", "")
+
+
 def _parse_wave_start(text: str, field: str) -> datetime:
     try:
-        start = datetime.strptime(text, _WAVE_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        start = None
-    if start is None or start.strftime(_WAVE_FORMAT) != text:
+        start = datetime.fromisoformat(text)
+        # fromisoformat takes many forms: a wave has one name.
+        same = _wave_id(start) == text
+    except (ValueError, OverflowError, InvalidInput):
+        same = False
+    if not same:
         raise InvalidInput("WAVE_FORM", "A wave is named by its start in UTC: 20261124T060000Z.", field=field)
     return start
 

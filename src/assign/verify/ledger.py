@@ -45,6 +45,7 @@ class Ledger:
         self._findings = findings
         self._on_close = on_close
         self._slots: dict[str, tuple[Booking, Shift, Wave] | None] = {}
+        self._known_waves: dict[str, tuple[Shift, Wave]] = {}
         self._slot_of: dict[OrderId, str] = {}
         self._drawn_in: dict[OrderId, tuple[Shift, str]] = {}
         self._by_start: list[tuple[datetime, str]] = []
@@ -276,6 +277,7 @@ class Ledger:
     def _forget(self, shift: Shift) -> None:
         """Nothing may refer to what was in a closed shift any more: keep names, and who was served."""
         for wave in shift.waves.values():
+            self._known_waves.pop(wave.name, None)
             for booking in wave.bookings:
                 self._slots[booking.slot] = None
                 if booking.order in wave.left_over:
@@ -294,12 +296,18 @@ class Ledger:
         return shift
 
     def _wave(self, index: int, text: str) -> tuple[Shift, Wave] | None:
+        known = self._known_waves.get(text)
+        if known is not None:
+            return known
         name = read_wave_name(text)
         shift = self._open_shift(index, str(name.shift)) if name else None
         wave = shift.wave(name) if shift and name else None
         if name is None or (shift is not None and wave is None):
             self._findings.add(Code.WAVE_OUTSIDE_CALENDAR, f"{text} is in no shift's calendar.", index)
-        return (shift, wave) if shift and wave else None
+        if shift is None or wave is None:
+            return None
+        self._known_waves[text] = (shift, wave)
+        return shift, wave
 
     def _shift_at(self, start: datetime) -> Shift | None:
         place = bisect_right(self._by_start, (start, "\U0010ffff"))

@@ -58,6 +58,7 @@ class Opening:
         self._master = bytes.fromhex(close.body["master"])
         self._salts: dict[str, bytes] = {}
         self._occupancy = Occupancy()
+        self._is_known = True  # every draw so far was replayed: the occupancy is the operator's too
         self._busy: dict[str, dict[Pseudonym, frozenset[tuple[datetime, datetime]]]] = {}
         self._cases: dict[tuple[str, OrderId], Case | None] = {}
         self._wanted: dict[str, set[OrderId]] = {}
@@ -83,9 +84,12 @@ class Opening:
                     self._note_busy(event.wave)
                 case Drawn():
                     self._check_draw(event.wave, event.what)
+                    self._is_known = self._is_known and event.wave.is_replayed
                     self._context.on_wave()
-                case Approval():
+                case Approval() if self._is_known:
                     self._check_approval(event.what)
+                case Approval():
+                    pass  # what the absent person had is not known: the draw that was not replayed is a finding
                 case Booking():
                     self._occupancy.cancel(event.wave.name, event.what.order)
         self._check_undrawn()
@@ -103,7 +107,9 @@ class Opening:
             self._findings.add(Code.CLOSE_SALTS, f"A salt was opened for {name}, which was never frozen.", self._index)
 
     def _note_busy(self, wave: Wave) -> None:
-        """Who is busy when the wave is frozen, by the draws and replacements before it."""
+        """Who is busy when the wave is frozen, by the draws and replacements before it, if all are known."""
+        if not self._is_known:
+            return
         times = {person: frozenset(self._occupancy.busy(person, after=wave.start)) for person in self._shift.roster}
         self._busy[wave.name] = {person: busy for person, busy in times.items() if busy}
 
@@ -145,7 +151,7 @@ class Opening:
             inputs=inputs,
             shift=self._shift,
             wave=wave,
-            busy=self._busy.pop(wave.name, {}),
+            busy=self._busy.pop(wave.name, None),
             codes=context.codes,
             order_digests=context.order_digests,
             findings=self._findings,

@@ -24,7 +24,7 @@ def reconcile(
     inputs: WaveInputs,
     shift: Shift,
     wave: Wave,
-    busy: BusyTimes,
+    busy: BusyTimes | None,
     codes: Set[str],
     order_digests: Mapping[OrderId, str],
     findings: Findings,
@@ -32,6 +32,7 @@ def reconcile(
     """Add a finding at the freeze entry for whatever in `inputs` differs from the log before the freeze.
 
     Args:
+        busy: None where it is not known, because an earlier wave of the shift could not be replayed.
         codes: the software versions that the log named before the close.
         order_digests: lower-case hexadecimal, of every order imported before the close.
     """
@@ -85,7 +86,7 @@ class _Reconciliation:
             if frozen.digest().hex() != order_digests.get(order):
                 self._add(Code.INPUTS_ORDER_DIGEST, f"order {order} is not the order that arrived.")
 
-    def persons(self, busy: BusyTimes) -> None:
+    def persons(self, busy: BusyTimes | None) -> None:
         """Exactly the roster at the freeze, each as listed, absent and busy as the log tells."""
         freeze_index = self._wave.freeze_index
         due = {person: line for person, line in self._shift.roster.items() if line.index < freeze_index}
@@ -95,14 +96,18 @@ class _Reconciliation:
         for person in sorted(given.keys() - due.keys()):
             self._add(Code.INPUTS_PERSONS, f"{person} was not on the roster at the freeze.")
         for person in sorted(given.keys() & due.keys()):
-            self._person(person, given[person], due[person], busy)
+            self._person(person, given[person], due[person])
+            if busy is not None:
+                self._busy(person, given[person], due[person], busy)
 
-    def _person(self, person: Pseudonym, given: FrozenPerson, due: RosterLine, busy: BusyTimes) -> None:
+    def _person(self, person: Pseudonym, given: FrozenPerson, due: RosterLine) -> None:
         if not _same_duty(given, due):
             self._add(Code.INPUTS_PERSONS, f"{person} is not as the roster says.")
         absent_index = self._shift.absent.get(person)
         if given.candidate.absent != (absent_index is not None and absent_index < self._wave.freeze_index):
             self._add(Code.INPUTS_ABSENCE, f"{person} is not absent or present as the log says.")
+
+    def _busy(self, person: Pseudonym, given: FrozenPerson, due: RosterLine, busy: BusyTimes) -> None:
         # What ends before the wave and the duty start excludes nobody from anything: it may be of another shift.
         since = max(self._wave.start, due.start)
         relevant = {times for times in given.candidate.busy if times[1] > since}
