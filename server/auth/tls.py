@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import grpc
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -21,6 +22,8 @@ from assign.errors import AssignError, Corrupt, InvalidInput, NotFound
 from server.auth.private_files import read_private
 
 __all__ = ["TlsFiles", "channel_credentials", "server_credentials"]
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,19 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     Raises NotFound FILE_MISSING, InvalidInput FILE_EXPOSED or FILE_UNREADABLE, Corrupt CERTIFICATE_MALFORMED.
     """
     in_use = _read(files)
+    reported = ""
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal in_use
+        nonlocal in_use, reported
         try:
             found = _read(files)
-        except AssignError:
-            return None  # half-replaced files do not end a server that works: it keeps what it has
+        except AssignError as error:
+            # Half-replaced files do not end a server that works. Once is enough: this runs at each connection.
+            if error.reason != reported:
+                _log.warning("new certificate files cannot be used; the old ones stay in use", reason=error.reason)
+                reported = error.reason
+            return None
+        reported = ""
         if found == in_use:
             return None
         in_use = found

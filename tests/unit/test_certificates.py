@@ -294,6 +294,10 @@ def test_files_are_private_and_an_authority_is_kept(tmp_path: Path) -> None:
         CertificateDirectory.create(path, now=NOW)
     assert (path / "authority.key").read_bytes() == before
     assert not list(path.rglob(".*"))
+    (path / "authority.key").unlink()  # kept elsewhere, as it should be
+    with pytest.raises(AlreadyExists, match="FILE_EXISTS"):
+        CertificateDirectory.create(path, now=NOW)
+    assert not (path / "authority.key").exists()
 
 
 def test_exposed_authority_key_is_refused(tmp_path: Path) -> None:

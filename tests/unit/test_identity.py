@@ -11,6 +11,7 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from structlog.testing import capture_logs
 from tls_service import Answer, ask, call, files_of, forge, serving
 
 from assign.errors import Unauthenticated
@@ -253,7 +254,7 @@ def test_cache_of_certificates_is_bounded(authority: Authority) -> None:
 
 
 def test_renewed_server_certificate_is_served_without_restart(tmp_path: Path) -> None:
-    """New connections get what the files hold by then; broken files leave the server as it was."""
+    """New connections get what the files hold by then; broken ones leave the server as it was, and are reported once."""
     directory = CertificateDirectory.create(tmp_path, now=datetime.now(UTC))
     directory.add_server(["127.0.0.1"], now=datetime.now(UTC))
     directory.add_client("person", "i-0042", now=datetime.now(UTC))
@@ -262,18 +263,21 @@ def test_renewed_server_certificate_is_served_without_restart(tmp_path: Path) ->
         seen = []
         async with serving(files_of(tmp_path), ACCESS) as address:
             port = int(address.rpartition(":")[2])
-            for step in ("as made", "renewed", "broken"):
+            for step in ("as made", "renewed", "broken", "broken still"):
                 if step == "renewed":
                     directory.add_server(["127.0.0.1"], now=datetime.now(UTC))
-                if step == "broken":
+                if step.startswith("broken"):
                     (tmp_path / "server.key").write_bytes(b"half a key")
                 answer = await call(address, _credentials(directory, "person", "i-0042"))
                 seen.append((answer, await asyncio.to_thread(_serial, port)))
         return seen
 
-    (first, old), (second, new), (third, kept) = asyncio.run(run())
-    assert {first.status, second.status, third.status} == {grpc.StatusCode.OK}
-    assert old != new == kept
+    with capture_logs() as logs:
+        answers = asyncio.run(run())
+    assert {answer.status for answer, _ in answers} == {grpc.StatusCode.OK}
+    old, new, kept, kept_still = (serial for _, serial in answers)
+    assert old != new == kept == kept_still
+    assert [(entry["log_level"], entry["reason"]) for entry in logs] == [("warning", "CERTIFICATE_MALFORMED")]
 
 
 def _serial(port: int) -> int:
