@@ -254,7 +254,7 @@ def test_cache_of_certificates_is_bounded(authority: Authority) -> None:
 
 
 def test_renewed_server_certificate_is_served_without_restart(tmp_path: Path) -> None:
-    """New connections get what the files hold by then; broken ones leave the server as it was, and are reported once."""
+    """New connections get what the files hold by then; broken ones change nothing, and are reported once."""
     directory = CertificateDirectory.create(tmp_path, now=datetime.now(UTC))
     directory.add_server(["127.0.0.1"], now=datetime.now(UTC))
     directory.add_client("person", "i-0042", now=datetime.now(UTC))
