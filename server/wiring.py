@@ -109,6 +109,7 @@ def build_services(config: Config) -> Services:
         beacon_pin=beacon_from_json(config.beacon.pin.read_bytes()).to_json(),
         clock_name=_clock(config).name,
         code_version=CODE_VERSION,
+        escrow=config.escrow,
     )
 
 
@@ -138,7 +139,7 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         conductors = {Port(code): Conductor(Port(code), sequencer, reader, source, clock) for code in services.ports}
         for conductor in conductors.values():
             stack.push_async_callback(_cancel, asyncio.create_task(conductor.run()))
-        door = Door(access, sequencer, reader, tuple(conductors))
+        door = Door(access, sequencer, reader, tuple(conductors), wall_clock=SystemClock())
         verifiers = {port: signer.verifier() for port, signer in services.signers.items()}
         handlers = _handlers(door, services, verifiers, lambda port: conductors[port].wake())
         server, port_number = await _listen(config, credentials, handlers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NoReturn, TypeAlias, TypeVar, cast
 
 import grpc
@@ -18,6 +17,7 @@ from server.actions.record_refusal import record_refusal
 from server.auth.access import AccessTable
 from server.auth.identity import Caller, identify
 from server.auth.permissions import check_method
+from server.clock import Clock
 from server.rpc.status import to_status
 from server.sequencer import Sequencer
 from server.storage.reader import Reader
@@ -35,12 +35,17 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What every handler shares."""
+    """What every handler shares.
+
+    Attributes:
+        wall_clock: judges certificates; real time, whatever clock the shifts run on.
+    """
 
     access: AccessTable
     sequencer: Sequencer
     reader: Reader
     ports: tuple[Port, ...]
+    wall_clock: Clock
 
     async def act(self, action: Callable[[Unit], _T]) -> _T:
         """Run an action that needs no idempotency key: it is durable when this returns."""
@@ -71,8 +76,7 @@ class Door:
 
     def admit(self, context: _Context, method: str) -> Caller:
         """Who calls, if he may call this method. Raises Unauthenticated or Denied."""
-        # A certificate's validity is judged by the real time, whatever clock the shifts run on.
-        caller = identify(context.auth_context(), self.access, now=datetime.now(UTC))
+        caller = identify(context.auth_context(), self.access, now=self.wall_clock.now())
         check_method(caller, method)
         return caller
 
