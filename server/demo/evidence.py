@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from assign.verify.bundle import read_bundle, write_bundle
 from server.auth.log_key import load_log_key
 from server.demo.choices import Choices
 from server.demo.notary import Saved, check_saved
-from server.demo.processes import Finished, run_assign
+from server.demo.processes import Finished, run_assign, run_assign_verify
 from server.demo.replayed import Replayed, replay_bundle
 from server.demo.stage import Stage
 from server.demo.workplace import AUDITOR, Workplace
@@ -43,7 +44,7 @@ async def gather_evidence(stage: Stage, workplace: Workplace, saved: list[Saved]
     await _export(stage, workplace.bundle)
     report = _verify(stage, workplace)
     replayed = _compare(stage, workplace, saved)
-    tampered = (_flip_byte(stage, workplace), *_forge(stage, workplace))
+    tampered = _tamper(stage, workplace)
     data = workplace.bundle.read_bytes()
     return Evidence(report, len(data), sha256(data).hex(), tampered, replayed, len(saved))
 
@@ -55,12 +56,9 @@ async def _export(stage: Stage, path: Path) -> None:
             file.write(part.chunk)
 
 
-def _run_verify(bundle: Path, workplace: Workplace, *options: str) -> Finished:
-    return run_assign("verify", str(bundle), "--key", str(workplace.log_key), *options, cwd=workplace.directory)
-
-
 def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
-    done = _run_verify(workplace.bundle, workplace, "--json")
+    options = ("--key", str(workplace.log_key), "--json")
+    done = run_assign("verify", str(workplace.bundle), *options, cwd=workplace.directory)
     said = (done.output + done.errors).strip()[-600:]
     stage.promises.keep("`assign verify` accepts the day's bundle, with exit status 0", done.status == 0, said)
     report: dict[str, Any] = json.loads(done.output)
@@ -117,18 +115,38 @@ def _check_absences(stage: Stage, replayed: Replayed) -> None:
         stage.promises.keep("who called in sick before a freeze is absent in its opened inputs", counted, call.person)
 
 
-def _flip_byte(stage: Stage, workplace: Workplace) -> str:
-    """One byte of a copy is changed; the verifier refuses the copy. What it says."""
+def _tamper(stage: Stage, workplace: Workplace) -> tuple[str, ...]:
+    """Copies with something changed, and what the library's own verifier says of each."""
+    copies = [_flip_byte(stage, workplace), *_forge(stage, workplace)]
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        verified = threads.map(lambda copy: _verify_copy(copy[1], workplace), copies)
+    told = []
+    for (what, _), done in zip(copies, verified, strict=True):
+        said = " ".join((done.errors + done.output).split())
+        promise = f"`assign-verify` refuses a copy of the bundle: {what}"
+        stage.promises.keep(promise, done.status in (1, 2), f"status {done.status}: {said[-300:]}")
+        stage.promises.keep("of a refused bundle the first thing wrong is named", bool(said))
+        told.append(f"{what}: {said[:300]}")
+    return tuple(told)
+
+
+def _verify_copy(copy: Path, workplace: Workplace) -> Finished:
+    key = str(workplace.log_key)
+    return run_assign_verify(str(copy), "--key", key, "--quiet", cwd=workplace.directory)
+
+
+def _flip_byte(stage: Stage, workplace: Workplace) -> tuple[str, Path]:
+    """One byte of a copy is changed, at a place that follows from the seed."""
     data = bytearray(workplace.bundle.read_bytes())
     choices = Choices(stage.day.plan.seed, "flipped byte")
     position = choices.below(len(data))
     data[position] ^= 1 + choices.below(255)
     copy = workplace.directory / "day-flipped.bundle"
     copy.write_bytes(data)
-    return f"byte {position:,} of {len(data):,} changed: " + _require_refused(stage, workplace, copy, "one byte")
+    return f"byte {position:,} of {len(data):,} changed", copy
 
 
-def _forge(stage: Stage, workplace: Workplace) -> list[str]:
+def _forge(stage: Stage, workplace: Workplace) -> list[tuple[str, Path]]:
     """Two forgers exchange an outcome and repair every checksum; the second even holds the log's signing key."""
     with read_bundle(workplace.bundle) as bundle:
         entries = [*bundle.entries()]
@@ -139,28 +157,21 @@ def _forge(stage: Stage, workplace: Workplace) -> list[str]:
     entry = Entry.from_bytes(entries[index])
     entry.body["transcript"] = sha256(b"another outcome").hex()
     entries[index] = entry.to_bytes()
-    signer = load_log_key(workplace.run / "log.key")
     root = root_of(leaf_hash(data) for data in entries)
+    signer = load_log_key(workplace.run / "log.key")
     signed = sign_checkpoint(Checkpoint(workplace.origin, len(entries), root), signer)
-    said = []
-    for forger, note in (("checksums repaired", checkpoint), ("signed anew with the log's own key", signed)):
-        copy = workplace.directory / "day-forged.bundle"
+    copies = []
+    forgers = (
+        ("repaired", "every checksum repaired", checkpoint),
+        ("signed", "signed anew with the log's key", signed),
+    )
+    for name, how, note in forgers:
+        copy = workplace.directory / f"day-{name}.bundle"
         with copy.open("wb") as file:
             write_bundle(file, log_key=log_key, checkpoint=note, entries=entries, inputs=inputs)
-        what = f"outcome in log entry {index:,} exchanged, {forger}"
-        said.append(f"{what}: {_require_refused(stage, workplace, copy, f'one outcome, {forger},')}")
-    return said
+        copies.append((f"outcome in log entry {index:,} exchanged, {how}", copy))
+    return copies
 
 
 def _is_draw(data: bytes) -> bool:
     return not is_freeze(data) and Entry.from_bytes(data).kind is Kind.DRAW
-
-
-def _require_refused(stage: Stage, workplace: Workplace, copy: Path, what: str) -> str:
-    done = _run_verify(copy, workplace, "--quiet")
-    said = " ".join((done.errors + done.output).split())
-    stage.promises.keep(
-        f"`assign verify` refuses a copy with {what} changed", done.status not in (0, None), said[-300:]
-    )
-    stage.promises.keep("a refused bundle says what is wrong first", bool(said))
-    return said[:300]

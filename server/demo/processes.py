@@ -18,7 +18,7 @@ import assign
 import server
 from server.demo.promises import BrokenPromise
 
-__all__ = ["Finished", "Processes", "run_assign"]
+__all__ = ["Finished", "Processes", "run_assign", "run_assign_verify"]
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -55,9 +55,21 @@ def _environment() -> dict[str, str]:
 
 def run_assign(*arguments: str, cwd: Path) -> Finished:
     """Run the command `assign` with `arguments` to its end."""
-    done = subprocess.run(  # noqa: S603 - our own program, no shell
-        _command(arguments), cwd=cwd, env=_environment(), capture_output=True, timeout=_RUN_SECONDS, check=False
-    )
+    return _run(_command(arguments), cwd)
+
+
+def run_assign_verify(*arguments: str, cwd: Path) -> Finished:
+    """Run the library's own command `assign-verify`, which needs neither server nor database."""
+    return _run([sys.executable, "-m", "assign.cli", *arguments], cwd)
+
+
+def _run(command: Sequence[str], cwd: Path) -> Finished:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program, no shell
+            command, cwd=cwd, env=_environment(), capture_output=True, timeout=_RUN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BrokenPromise(f"{' '.join(command[1:4])} ends in {_RUN_SECONDS:.0f} s", "it does not") from None
     return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
