@@ -22,6 +22,8 @@ from server.auth.key_cli import app as keys_app
 from server.beacons.cli import app as beacon_app
 from server.config import Config, load_config
 from server.demo.cli import demo
+from server.escrow.cli import app as escrow_app
+from server.escrow.process_memory import forbid_core_dumps
 from server.queries.export_bundle import write_port_bundle
 from server.storage.migrate import current_revision, migrate, newest_revision
 from server.storage.sqlite import open_readers, open_writer
@@ -36,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(beacon_app, name="beacon")
 app.add_typer(certs_app, name="certs")
+app.add_typer(escrow_app, name="escrow")
 app.add_typer(keys_app, name="keys")
 register_verify(app)
 app.command()(demo)
@@ -46,6 +49,7 @@ _ConfigFile = Annotated[Path, typer.Option("--config", help="The server's config
 @app.command()
 def serve(config: _ConfigFile) -> None:
     """Run the service until it is told to stop (SIGTERM or Ctrl-C)."""
+    forbid_core_dumps()
     _log_to_stderr()
     with shown_errors():
         asyncio.run(_serve(load_config(config)))
@@ -59,12 +63,19 @@ async def _serve(config: Config) -> None:
     async with running_server(config) as running:
         clock = "system clock" if config.clock_file is None else "STEERED clock: a test, never evidence"
         typer.echo(f"{CODE_VERSION}, store {config.store}, {clock}")
+        typer.echo(_escrow_in_words(config))
         for port, verifier in running.verifiers.items():
             typer.echo(f"log of {port}: {verifier.vkey()}")
         # Whoever starts the server as a child waits for this line.
         typer.echo(f"assign listening on {running.address}")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _escrow_in_words(config: Config) -> str:
+    if config.escrow is None:
+        return "NO ESCROW: if the key file is lost, open shifts can be neither drawn nor closed"
+    return f"escrow: {config.escrow.in_words()} together open a shift's master seed"
 
 
 def _log_to_stderr() -> None:

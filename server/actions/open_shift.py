@@ -18,6 +18,7 @@ from assign.wave import Calendar
 from server.actions.actor import name_actor
 from server.auth.identity import Caller
 from server.config import PortConfig
+from server.escrow.escrow_master import escrow_master
 from server.storage.secrets import seal_master
 from server.storage.shifts import StoredShift, add_shift, load_shift, overlapping_shift
 from server.storage.unit import Unit
@@ -52,6 +53,7 @@ def open_shift(unit: Unit, caller: Caller, name: ShiftName, start: datetime, end
         is_closed=False,
     )
     add_shift(unit.connection, stored)
+    escrow_master(unit, stored, master)
     _plan_waves(unit, stored)
     _record(unit, caller, stored, config)
     return stored

@@ -28,6 +28,7 @@ from sqlalchemy import (
 __all__ = [
     "Moment",
     "Words",
+    "escrow_share",
     "handled_selection",
     "inspection_order",
     "log_entry",
@@ -259,4 +260,15 @@ replacement = Table(
     # What follows from the draw once approved: order, position in its team, who takes over (null: nobody).
     Column("substitutions_sealed", LargeBinary),
     Index(None, "port", "wave_start"),
+)
+
+# A master seed in shares, each encrypted to one custodian: none of them opens under any key of the server.
+escrow_share = Table(
+    "escrow_share",
+    metadata,
+    Column("port", _PORT, primary_key=True),
+    Column("shift", _ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("recipient", _NAME, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )

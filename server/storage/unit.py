@@ -15,6 +15,7 @@ from assign.log.note import NoteSigner
 from assign.names import Port
 from server.config import PortConfig
 from server.entropy import Entropy
+from server.escrow.custodians import EscrowConfig
 from server.keyring import Keyring
 from server.storage.drawn_waves import DrawnWaves
 from server.storage.ledger import Ledger
@@ -31,6 +32,7 @@ class Services:
         signers: each port's log signing key; its name is the log's origin.
         beacon_pin: canonical JSON of the pinned beacon.
         clock_name: `system` or `steered`; written to the log.
+        escrow: who can together open a shift's master seed; None: nobody but the server.
     """
 
     ports: Mapping[str, PortConfig]
@@ -40,6 +42,7 @@ class Services:
     beacon_pin: bytes
     clock_name: str
     code_version: str
+    escrow: EscrowConfig | None = None
     drawn_waves: DrawnWaves = field(default_factory=DrawnWaves)
 
 
