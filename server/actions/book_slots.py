@@ -45,7 +45,7 @@ def book_slots(unit: Unit, caller: Caller, port: Port, slots: Sequence[Slot]) ->
         }
         for slot in slots
     ]
-    unit.record(port, Kind.SLOTS_BOOK, {"by": name_actor(unit, caller, f"ports/{port}"), "slots": rows})
+    unit.record_rows(port, Kind.SLOTS_BOOK, {"by": name_actor(unit, caller, f"ports/{port}")}, "slots", rows)
     return len(slots)
 
 

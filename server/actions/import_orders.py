@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from assign.encoding import Json
 from assign.errors import AssignError, InvalidInput
 from assign.log.entries import Kind
 from assign.names import Port
@@ -40,14 +41,9 @@ def import_orders(unit: Unit, caller: Caller, port: Port, orders: Sequence[Order
         first, *others = errors
         raise InvalidInput(first.reason, first.message, field=first.field, also=tuple(others))
     add_orders(unit.connection, port, orders)
-    unit.record(
-        port,
-        Kind.ORDERS_IMPORT,
-        {
-            "by": name_actor(unit, caller, f"ports/{port}"),
-            "orders": [{"digest": _digest(order), "order": order.order} for order in orders],
-        },
-    )
+    by = name_actor(unit, caller, f"ports/{port}")
+    rows: list[Json] = [{"digest": _digest(order), "order": order.order} for order in orders]
+    unit.record_rows(port, Kind.ORDERS_IMPORT, {"by": by}, "orders", rows)
     return len(orders)
 
 

@@ -38,16 +38,10 @@ def import_roster(unit: Unit, caller: Caller, name: ShiftName, entries: Sequence
         for entry in entries
     ]
     add_roster(unit.connection, name, rostered)
-    unit.record(
-        name.port,
-        Kind.ROSTER_IMPORT,
-        {
-            "by": name_actor(unit, caller, str(name)),
-            # By pseudonym: the order of the batch would say who is who.
-            "entries": [_to_json(one) for one in sorted(rostered, key=lambda one: one.pseudonym)],
-            "shift": str(name),
-        },
-    )
+    # By pseudonym: the order of the batch would say who is who.
+    rows = [_to_json(one) for one in sorted(rostered, key=lambda one: one.pseudonym)]
+    body: dict[str, Json] = {"by": name_actor(unit, caller, str(name)), "shift": str(name)}
+    unit.record_rows(name.port, Kind.ROSTER_IMPORT, body, "entries", rows)
     return len(entries)
 
 

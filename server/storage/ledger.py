@@ -7,11 +7,11 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.engine import Connection
 
-from assign.errors import Corrupt, Unavailable
+from assign.errors import Corrupt, InvalidInput, Unavailable
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.merkle import RightEdge, leaf_hash
 from assign.log.note import NoteSigner
-from assign.log.tiles import grow
+from assign.log.tiles import MAX_ENTRY_BYTES, grow
 from assign.names import Port
 from server.storage.schema import log_entry, log_tile, port_log
 
@@ -75,7 +75,12 @@ class Ledger:
         self._staged: list[bytes] = []
 
     def append(self, entry: bytes) -> int:
-        """Stage an entry; its position in the log, final once the transaction is."""
+        """Stage an entry; its position in the log, final once the transaction is.
+
+        Raises InvalidInput (ENTRY_TOO_LONG) for more than C2SP tlog-tiles can serve.
+        """
+        if len(entry) > MAX_ENTRY_BYTES:
+            raise InvalidInput("ENTRY_TOO_LONG", f"A log entry has at most {MAX_ENTRY_BYTES} bytes; send less at once.")
         self._staged.append(entry)
         return self._edge.size + len(self._staged) - 1
 

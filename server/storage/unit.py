@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from assign.encoding import Json
+from assign.encoding import Json, canonical_json
 from assign.errors import NotFound
 from assign.log.entries import Entry, Kind
 from assign.log.note import NoteSigner
@@ -21,6 +21,9 @@ from server.storage.drawn_waves import DrawnWaves
 from server.storage.ledger import Ledger
 
 __all__ = ["Services", "Unit"]
+
+# An entry has at most 65,535 bytes (C2SP tlog-tiles); this leaves room for what stands beside the rows.
+_ROWS_BYTES = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,19 @@ class Unit:
         """Add an entry to the port's log at this unit's time; its position."""
         entry = Entry(kind=kind, origin=self.config(port).origin, time=self.now, body=body)
         return self.append(port, entry.to_bytes())
+
+    def record_rows(self, port: Port, kind: Kind, body: dict[str, Json], field: str, rows: Sequence[Json]) -> None:
+        """Add `rows` as the list `field` of as many entries as their size needs, each with `body` besides."""
+        part: list[Json] = []
+        size = 0
+        for row in rows:
+            row_bytes = len(canonical_json(row)) + 1
+            if part and size + row_bytes > _ROWS_BYTES:
+                self.record(port, kind, {**body, field: part})
+                part, size = [], 0
+            part.append(row)
+            size += row_bytes
+        self.record(port, kind, {**body, field: part})
 
     def _ledger(self, port: Port) -> Ledger:
         ledger = self._ledgers.get(port)

@@ -9,7 +9,8 @@ from assign.errors import InvalidInput
 
 __all__ = ["MAX_WAVES", "Calendar"]
 
-MAX_WAVES = 20_000
+# All salts of a shift are opened in one log entry, which has at most 65,535 bytes.
+MAX_WAVES = 320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
