@@ -8,7 +8,7 @@ from assign.encoding import Json, rfc3339
 from assign.errors import AssignError, Conflict, InvalidInput
 from assign.log.entries import Kind
 from assign.names import PersonId, ShiftName
-from assign.roster import RosterEntry, find_overlap
+from assign.roster import RosterEntry
 from server.actions.actor import name_actor
 from server.auth.identity import Caller
 from server.storage.persons import pseudonym_of
@@ -46,27 +46,31 @@ def import_roster(unit: Unit, caller: Caller, name: ShiftName, entries: Sequence
 
 
 def _check_rows(unit: Unit, stored: StoredShift, entries: Sequence[RosterEntry]) -> list[AssignError]:
-    rows = {id(entry): index for index, entry in enumerate(entries)}
     errors: list[AssignError] = []
     on_roster = {one.entry.person for one in list_roster(unit.connection, stored.name)}
+    others = _other_duties(unit, entries)
     for index, entry in enumerate(entries):
         if entry.person in on_roster:
             errors.append(_row_error(index, "person", "ROSTER_TWICE", "This person is on the shift's roster already."))
+        elif any(other.start < entry.end and entry.start < other.end for other in others[entry.person]):
+            errors.append(
+                _row_error(index, "start_time", "ROSTER_OVERLAP", "This duty overlaps another duty of the same person.")
+            )
         on_roster.add(entry.person)
         if not (entry.start < stored.calendar.end and stored.calendar.start < entry.end):
             errors.append(
                 _row_error(index, "start_time", "ROSTER_OUTSIDE_SHIFT", "This duty does not overlap the shift.")
             )
-    start, end = min(entry.start for entry in entries), max(entry.end for entry in entries)
-    persons: list[PersonId] = sorted({entry.person for entry in entries})
-    others = overlapping_duties(unit.connection, persons, start, end)
-    overlap = find_overlap([*entries, *others])
-    if overlap is not None and not errors:
-        index = max(rows.get(id(entry), -1) for entry in overlap)
-        errors.append(
-            _row_error(index, "start_time", "ROSTER_OVERLAP", "This duty overlaps another duty of the same person.")
-        )
     return errors
+
+
+def _other_duties(unit: Unit, entries: Sequence[RosterEntry]) -> dict[PersonId, list[RosterEntry]]:
+    """What these people have to do already at about these times, in whatever shift and port."""
+    start, end = min(entry.start for entry in entries), max(entry.end for entry in entries)
+    found: dict[PersonId, list[RosterEntry]] = {entry.person: [] for entry in entries}
+    for other in overlapping_duties(unit.connection, sorted(found), start, end):
+        found[other.person].append(other)
+    return found
 
 
 def _row_error(index: int, field: str, reason: str, message: str) -> InvalidInput:
