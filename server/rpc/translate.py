@@ -145,8 +145,11 @@ def to_roster_entry(
             )
     if only is not None and only not in served:
         raise InvalidInput("OTHER_TERMINAL", f"This entry does not serve {only}.", field=f"{field}.terminals")
+    person = PersonId(last_segment(message.person, f"ports/{port}/persons", field=f"{field}.person"))
+    if message.name and message.name.rpartition("/")[2] != person:
+        raise InvalidInput("NAME_OTHER_PERSON", "The name of this entry is another person's.", field=f"{field}.name")
     return RosterEntry(
-        person=PersonId(last_segment(message.person, f"ports/{port}/persons", field=f"{field}.person")),
+        person=person,
         terminals=served,
         start=to_moment(message, "start_time", f"{field}.start_time"),
         end=to_moment(message, "end_time", f"{field}.end_time"),
