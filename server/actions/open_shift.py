@@ -10,7 +10,7 @@ from assign.draw.commitment import commit_master
 from assign.draw.constrained import ALGORITHM
 from assign.draw.keys import KEY_BYTES
 from assign.encoding import rfc3339
-from assign.errors import AlreadyExists, Conflict, NotFound
+from assign.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from assign.log.entries import Kind
 from assign.names import ShiftName
 from assign.rules.eligibility import RULES_VERSION
@@ -46,7 +46,7 @@ def open_shift(unit: Unit, caller: Caller, name: ShiftName, start: datetime, end
     stored = StoredShift(
         name=name,
         calendar=calendar,
-        close_time=end + timedelta(seconds=config.embargo_seconds),
+        close_time=_close_time(end, config),
         beacon=unit.services.beacon_pin,
         commitment=commit_master(config.origin, str(name), master),
         master_sealed=seal_master(unit, name, master),
@@ -57,6 +57,13 @@ def open_shift(unit: Unit, caller: Caller, name: ShiftName, start: datetime, end
     _plan_waves(unit, stored)
     _record(unit, caller, stored, config)
     return stored
+
+
+def _close_time(end: datetime, config: PortConfig) -> datetime:
+    try:
+        return end + timedelta(seconds=config.embargo_seconds)
+    except OverflowError:
+        raise InvalidInput("SHIFT_TIMES", "This shift ends beyond the calendar.", field="shift.end_time") from None
 
 
 def _check_new(unit: Unit, name: ShiftName, calendar: Calendar) -> None:
