@@ -520,11 +520,11 @@ def person(name: str, *, interviewed: bool = True, signal: bool = False) -> reso
     )
 
 
-def roster_entry(duty: Duty, name: str, *, before: timedelta = BEFORE, **changes: object) -> Any:
+def roster_entry(duty: Duty, one: str, *, before: timedelta = BEFORE, **changes: object) -> Any:
     """A person's duty over the whole shift, from `before` its start."""
     values: dict[str, Any] = {
-        "name": duty.entry(name),
-        "person": f"{PARENT}/persons/{name}",
+        "name": duty.entry(one),
+        "person": f"{PARENT}/persons/{one}",
         "terminals": [terminal(code) for code in TERMINALS],
         "start_time": timestamp(duty.calendar.start - before),
         "end_time": timestamp(duty.duty_ends),
