@@ -14,7 +14,7 @@ OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3", "-fno-strict-aliasing
 
 core = Extension(
     "assign._core",
-    sources=[str(SOURCE / "_core.pyx"), str(SOURCE / "core/chacha20.c")],
+    sources=[str(SOURCE / name) for name in ("_core.pyx", "core/chacha20.c", "core/chacha20_x86.c")],
     depends=[str(path) for path in (*SOURCE.glob("core/*.h"), *SOURCE.glob("_*.pxd"))],
     include_dirs=[numpy.get_include(), str(SOURCE)],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],

@@ -8,20 +8,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from assign._start cimport clear_seats, move_along, search, seat_at_random, serve, set_pulls
 from assign._state cimport (
+    ASSIGN_BATCH,
     NOBODY,
     Sitter,
     State,
     assign_below32,
-    assign_below64,
     assign_chacha20,
     assign_chacha20_blocks,
     assign_chacha20_init,
+    assign_path_available,
+    assign_places,
+    assign_select_path,
     assign_stream,
     assign_stream_init,
     assign_wipe,
@@ -30,7 +34,11 @@ from assign._walk cimport freeze_loads, order_teams, take_chairs, walk
 
 from assign.errors import InvalidInput
 
+cnp.import_array()
+
 ALGORITHM = "frozen-chair-walk/v1"
+
+_PATHS = ("portable", "avx2", "avx512")
 
 cdef enum:
     BLOCK_BYTES = 64
@@ -67,6 +75,25 @@ class Draw(NamedTuple):
     pilot_walks: int
     pilot_steps: int
     searches: int
+
+
+def available_paths():
+    """The ways of computing the keystream that this processor has, slowest first."""
+    return tuple(name for number, name in enumerate(_PATHS) if assign_path_available(number))
+
+
+def select_path(name):
+    """Compute the keystream this way from now on, in the whole process. The bytes are the same on each.
+
+    Raises:
+        InvalidInput: CORE_PATH (unknown, or this processor does not have it).
+    """
+    if name not in available_paths():
+        raise InvalidInput("CORE_PATH", f"This processor has the paths {', '.join(available_paths())}.")
+    assign_select_path(_PATHS.index(name))
+
+
+select_path(next(reversed(available_paths())))
 
 
 cdef struct Health:
@@ -143,29 +170,32 @@ def shuffle(n, key):
     """
     cdef const uint8_t *secret = key_bytes(key)
     cdef int64_t size = whole_number(n, MAX_SHUFFLE, "SHUFFLE_SIZE", "n")
-    result = np.arange(size, dtype=np.uint32)
-    cdef uint32_t[::1] view = result
-    cdef uint32_t *items
+    cdef cnp.npy_intp length = size
+    result = cnp.PyArray_SimpleNew(1, &length, cnp.NPY_UINT32)
+    cdef uint32_t *items = <uint32_t *>cnp.PyArray_DATA(result)
     cdef uint8_t nonce[12]
     cdef assign_stream stream
-    if size > 1:
-        items = &view[0]
-        with nogil:
-            memset(nonce, 0, sizeof(nonce))
-            assign_stream_init(&stream, secret, nonce)
-            fisher_yates(items, size, &stream)
-            assign_wipe(&stream, sizeof(stream))
+    with nogil:
+        memset(nonce, 0, sizeof(nonce))
+        assign_stream_init(&stream, secret, nonce)
+        fisher_yates(items, size, &stream)
+        assign_wipe(&stream, sizeof(stream))
     return result
 
 
 cdef void fisher_yates(uint32_t *items, int64_t size, assign_stream *stream) noexcept nogil:
-    cdef int64_t last
-    cdef uint32_t other, item
-    for last in range(size - 1, 0, -1):
-        other = assign_below64(stream, <uint32_t>(last + 1))
-        item = items[last]
-        items[last] = items[other]
-        items[other] = item
+    cdef uint32_t places[ASSIGN_BATCH]
+    cdef int64_t last = size - 1, i
+    cdef uint32_t count, k, item
+    for i in range(size):
+        items[i] = <uint32_t>i
+    while last > 0:
+        count = assign_places(stream, last, places)
+        for k in range(count):
+            item = items[last]
+            items[last] = items[places[k]]
+            items[places[k]] = item
+            last -= 1
 
 
 cdef void fisher_yates_32(int32_t *items, int64_t size, assign_stream *stream) noexcept nogil:

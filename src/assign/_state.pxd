@@ -14,6 +14,16 @@ cdef extern from "core/stream.h" nogil:
     uint32_t assign_below32(assign_stream *stream, uint32_t bound)
     uint64_t assign_below64(assign_stream *stream, uint64_t bound)
 
+    enum:
+        ASSIGN_BATCH
+    uint32_t assign_places(assign_stream *stream, uint64_t last, uint32_t *places)
+
+cdef extern from "core/chacha20_paths.h" nogil:
+    enum:
+        ASSIGN_PATHS
+    bint assign_path_available(int path)
+    void assign_select_path(int path)
+
 cdef enum:
     NOBODY = -1
 

@@ -20,14 +20,8 @@ static inline void assign_stream_init(assign_stream *stream, const uint8_t *key,
     stream->position = ASSIGN_STREAM_BYTES;
 }
 
-static inline uint32_t assign_next32(assign_stream *stream)
+static inline uint32_t assign_word(const uint8_t *bytes)
 {
-    if (stream->position == ASSIGN_STREAM_BYTES) {
-        assign_chacha20_blocks(&stream->cipher, stream->buffer, ASSIGN_STREAM_BYTES / ASSIGN_BLOCK_BYTES);
-        stream->position = 0;
-    }
-    const uint8_t *bytes = stream->buffer + stream->position;
-    stream->position += 4;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     uint32_t word;
     memcpy(&word, bytes, sizeof word);
@@ -35,6 +29,20 @@ static inline uint32_t assign_next32(assign_stream *stream)
 #else
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 #endif
+}
+
+static inline void assign_refill(assign_stream *stream)
+{
+    assign_chacha20_blocks(&stream->cipher, stream->buffer, ASSIGN_STREAM_BYTES / ASSIGN_BLOCK_BYTES);
+    stream->position = 0;
+}
+
+static inline uint32_t assign_next32(assign_stream *stream)
+{
+    if (stream->position == ASSIGN_STREAM_BYTES)
+        assign_refill(stream);
+    stream->position += 4;
+    return assign_word(stream->buffer + stream->position - 4);
 }
 
 static inline uint64_t assign_next64(assign_stream *stream)
@@ -82,6 +90,31 @@ static inline uint64_t assign_below64(assign_stream *stream, uint64_t bound)
             high = assign_multiply(assign_next64(stream), bound, &low);
     }
     return high;
+}
+
+enum { ASSIGN_BATCH = ASSIGN_STREAM_BYTES / 8 };
+
+/* The indices of Fisher-Yates: uniform in 0 .. last, then in 0 .. last-1 and so on, at most as many as
+ * the words at hand give and never one for place 0. Returns how many. For streams read in 64-bit words
+ * alone: a buffer then holds a whole number of them. */
+static inline uint32_t assign_places(assign_stream *stream, uint64_t last, uint32_t *places)
+{
+    uint32_t count = 0;
+    if (stream->position == ASSIGN_STREAM_BYTES)
+        assign_refill(stream);
+    const uint8_t *bytes = stream->buffer + stream->position;
+    const uint8_t *end = stream->buffer + ASSIGN_STREAM_BYTES;
+    for (; bytes != end && last > 0; bytes += 8) {
+        uint64_t low, bound = last + 1;
+        uint64_t word = assign_word(bytes) | (uint64_t)assign_word(bytes + 4) << 32;
+        places[count] = (uint32_t)assign_multiply(word, bound, &low);
+        if (low < bound && low < (0u - bound) % bound)
+            continue; /* rejected: the next word decides this place */
+        count++;
+        last--;
+    }
+    stream->position = (uint32_t)(bytes - stream->buffer);
+    return count;
 }
 
 #endif
