@@ -15,6 +15,8 @@ strictly: whatever is not understood is refused, for a misspelt key must not wid
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,13 +104,19 @@ class AccessTable:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The table in the file `path`. Raises NotFound ACCESS_FILE_MISSING, InvalidInput as `from_toml`."""
+        """The table in the file `path`.
+
+        Raises NotFound ACCESS_FILE_MISSING, InvalidInput ACCESS_EXPOSED (anybody may write it) or as `from_toml`.
+        """
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data, mode = file.read(), os.fstat(file.fileno()).st_mode
         except FileNotFoundError:
             raise NotFound("ACCESS_FILE_MISSING", f"There is no access file {path}.") from None
         except OSError as error:
             raise InvalidInput("ACCESS_MALFORMED", f"Cannot read {path}: {error.strerror}.") from None
+        if mode & stat.S_IWOTH:
+            raise InvalidInput("ACCESS_EXPOSED", f"Anybody may write {path}, and give himself a role: chmod o-w it.")
         return cls.from_toml(data)
 
     def find(self, kind: Kind, name: str) -> Grant | None:

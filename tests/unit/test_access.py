@@ -148,3 +148,14 @@ def test_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
         AccessTable.load(tmp_path / "access.toml")
     with pytest.raises(InvalidInput, match="ACCESS_MALFORMED"):
         AccessTable.load(tmp_path)
+
+
+def test_file_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
+    """Who can write the access file can give himself any role."""
+    path = tmp_path / "access.toml"
+    path.write_text(_person("i-0042", "inspector"))
+    path.chmod(0o664)
+    AccessTable.load(path)
+    path.chmod(0o666)
+    with pytest.raises(InvalidInput, match="ACCESS_EXPOSED"):
+        AccessTable.load(path)
