@@ -113,12 +113,13 @@ class LocalSource:
 
     async def _ask_party(self, index: int, round_number: int) -> bytes | AssignError:
         """The party's verified element, or the gravest thing that went wrong."""
+        party = self.info.parties[index].name
         faults: list[AssignError] = []
         for url in self._urls[index]:
             try:
                 return await self._ask(url, index, round_number)
             except AssignError as error:
-                _log.warning("%s, round %d, at %s: %s", self.info.parties[index].name, round_number, _host(url), error)
+                _log.warning("beacon party %s, round %d, at %s: %s", party, round_number, _host(url), error)
                 faults.append(error)
         return min(faults, key=lambda error: _FAULTS.index(_fault(error)))
 
@@ -247,12 +248,11 @@ def _base_urls(urls: Sequence[str]) -> list[str]:
             url = httpx.URL(text)
         except (httpx.InvalidURL, TypeError):
             raise InvalidInput("BEACON_URL", "A beacon's URL is malformed.") from None
-        if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+        # No name or password either: what is asked for is public, and URLs end up in logs.
+        if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment or url.userinfo:
             raise InvalidInput("BEACON_URL", "A beacon's URL is http(s)://host[:port][/path].")
     return [text.rstrip("/") for text in urls]
 
 
 def _host(url: str) -> str:
-    """Host and port alone: a URL may carry a password."""
-    parts = httpx.URL(url)
-    return f"{parts.host}:{parts.port}" if parts.port else parts.host
+    return httpx.URL(url).netloc.decode()

@@ -152,6 +152,14 @@ def test_a_key_that_is_none_is_not_pinned(public_key: bytes) -> None:
         replace(_QUICKNET, public_key=public_key)
 
 
+def test_a_key_outside_the_subgroup_is_not_pinned() -> None:
+    """A point of the curve that is not in the group of prime order."""
+    stray = b"\x80" + bytes(94) + b"\x02"
+    assert not G2Point.from_compressed_bytes_unchecked(stray).is_in_subgroup()
+    with pytest.raises(InvalidInput, match="BEACON_PUBLIC_KEY"):
+        replace(_QUICKNET, public_key=stray)
+
+
 def test_the_default_chain_leaves_its_id_out_of_its_hash() -> None:
     """As drand computes it: an id was added to the hash only when there came to be several chains."""
     default = replace(_QUICKNET, beacon_id="default")

@@ -136,6 +136,8 @@ def test_a_pin_that_its_hash_does_not_name_is_refused(data: bytes) -> None:
         _LOCAL.to_json().replace(b":3,", b": 3,"),
         _LOCAL.to_json().replace(_LOCAL.chain_hash.hex().encode(), _LOCAL.chain_hash.hex().upper().encode()),
         _changed(_LOCAL, period_seconds=True),
+        replace(_LOCAL, period_seconds=1).to_json().replace(b'"period_seconds":1', b'"period_seconds":true'),
+        replace(_LOCAL, length_rounds=1).to_json().replace(b'"length_rounds":1', b'"length_rounds":true'),
         _changed(_LOCAL, period_seconds="3"),
         _changed(_LOCAL, period_seconds=0),
         _changed(_LOCAL, length_rounds=2**27 + 1),

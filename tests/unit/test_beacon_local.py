@@ -196,6 +196,7 @@ def test_a_year_is_verified_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None
     walked = 0
     verifier.verify(199, dict(evidences)[199])
     verifier.verify(1, dict(evidences)[1])
+    verifier.verify(200, dict(evidences)[200])
     assert walked == 2 * 2
 
 

@@ -133,10 +133,8 @@ def quicknet() -> DrandBeacon:
 
 def _decode_signature(evidence: bytes) -> G1Point:
     malformed = Corrupt("BEACON_EVIDENCE_MALFORMED", "A drand signature is a compressed G1 point, 48 bytes.")
-    if len(evidence) != SIGNATURE_BYTES:
-        raise malformed
     try:
-        # On the curve, in the subgroup of prime order, coordinate below the modulus.
+        # 48 bytes, on the curve, in the subgroup of prime order, the coordinate below the modulus.
         point = G1Point.from_compressed_bytes(evidence)
     except ValueError:
         raise malformed from None
@@ -149,8 +147,6 @@ def _decode_signature(evidence: bytes) -> G1Point:
 @lru_cache(maxsize=8)
 def _decode_public_key(data: bytes) -> G2Point:
     malformed = InvalidInput("BEACON_PUBLIC_KEY", "A drand public key is a compressed G2 point, 96 bytes.")
-    if len(data) != PUBLIC_KEY_BYTES:
-        raise malformed
     try:
         point = G2Point.from_compressed_bytes(data)
     except ValueError:

@@ -54,6 +54,7 @@ __all__ = [
     "Party",
     "chain_context",
     "combine_commitments",
+    "read_party",
     "walk",
 ]
 
@@ -204,8 +205,8 @@ def _split_evidence(evidence: bytes, count: int) -> list[bytes]:
         elements = parse_lp(evidence, max_fields=count)
     except Corrupt:
         elements = []
-    if len(elements) != count or any(len(element) != ELEMENT_BYTES for element in elements):
-        raise Corrupt("BEACON_EVIDENCE_MALFORMED", f"Local evidence is {count} fields of 32 bytes.")
+    if len(elements) != count:
+        raise Corrupt("BEACON_EVIDENCE_MALFORMED", f"The evidence of this beacon is {count} fields of 32 bytes.")
     return elements
 
 
