@@ -78,8 +78,10 @@ class Evidence:
     async def list_entries(self, _caller: Caller, request: log_pb2.ListEntriesRequest) -> log_pb2.ListEntriesResponse:
         """ListEntries."""
         port = self._port(request.parent)
-        page = page_of(request.parent, request.page_size, request.page_token)
-        start = int(page.after) + 1 if page.after else request.start_index
+        listed = f"entries of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
+        last = page.position()
+        start = request.start_index if last is None else last + 1
         if start < 0:
             raise InvalidInput("INDEX_RANGE", "A position in the log is not negative.", field="start_index")
 
@@ -90,7 +92,7 @@ class Evidence:
         entries = await self._door.reader.run(query)
         return log_pb2.ListEntriesResponse(
             entries=[log_pb2.LogEntry(index=start + at, data=data) for at, data in enumerate(entries)],
-            next_page_token=next_token(request.parent, page, len(entries), str(start + len(entries) - 1)),
+            next_page_token=next_token(listed, page, len(entries), str(start + len(entries) - 1)),
         )
 
     async def get_inclusion_proof(

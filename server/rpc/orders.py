@@ -77,7 +77,8 @@ class Orders:
     async def list_orders(self, caller: Caller, request: orders_pb2.ListOrdersRequest) -> orders_pb2.ListOrdersResponse:
         """ListOrders: a selector sees what he selected, and nothing else."""
         port = parse_port_name(request.parent, field="parent")
-        page = page_of(request.parent, request.page_size, request.page_token)
+        listed = f"orders of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
         selected_by = PersonId(caller.id) if caller.role is Role.SELECTOR else None
         found = await self._door.reader.run(
             lambda connection: list_orders(connection, port, selected_by=selected_by, after=page.after, limit=page.size)
@@ -85,7 +86,7 @@ class Orders:
         last = found[-1].order.order if found else ""
         return orders_pb2.ListOrdersResponse(
             orders=[present.order(port, one) for one in found],
-            next_page_token=next_token(request.parent, page, len(found), last),
+            next_page_token=next_token(listed, page, len(found), last),
         )
 
     async def book_slots(
@@ -119,12 +120,13 @@ class Orders:
             check_own_terminal(caller, port, terminal)
         elif caller.role is not Role.SUPERVISOR:
             raise Denied("ROLE_NOT_ALLOWED", "Your role may not list slots.")
-        page = page_of(request.parent, request.page_size, request.page_token)
+        listed = f"slots of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
         found = await self._door.reader.run(
             lambda connection: list_slots(connection, port, terminal, after=page.after, limit=page.size)
         )
         last = found[-1].slot.slot if found else ""
         return slots_pb2.ListSlotsResponse(
             slots=[present.slot(port, one) for one in found],
-            next_page_token=next_token(request.parent, page, len(found), last),
+            next_page_token=next_token(listed, page, len(found), last),
         )

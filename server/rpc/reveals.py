@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from sqlalchemy.engine import Connection
 
+from assign.encoding import rfc3339
 from assign.errors import InvalidInput
 from assign.names import (
     PersonId,
@@ -78,12 +79,13 @@ class Reveals:
     ) -> pb2.ListAssignmentsResponse:
         """ListAssignments."""
         name = parse_wave_name(request.parent, field="parent")
-        page = page_of(request.parent, request.page_size, request.page_token)
+        listed = f"assignments of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
         found = await self._door.act(lambda unit: read_assignments(unit, caller, name))
         wanted = [person for person in sorted(found) if person > page.after][: page.size]
         return pb2.ListAssignmentsResponse(
             assignments=[present.assignment(name, person, found[person]) for person in wanted],
-            next_page_token=next_token(request.parent, page, len(wanted), wanted[-1] if wanted else ""),
+            next_page_token=next_token(listed, page, len(wanted), wanted[-1] if wanted else ""),
         )
 
     async def request_replacement(
@@ -126,8 +128,9 @@ class Reveals:
     async def list_waves(self, _caller: Caller, request: waves_pb2.ListWavesRequest) -> waves_pb2.ListWavesResponse:
         """ListWaves."""
         name, _ = parse_shift_name(request.parent, field="parent")
-        page = page_of(request.parent, request.page_size, request.page_token)
-        after = datetime.fromisoformat(page.after).astimezone(UTC) if page.after else None
+        listed = f"waves of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
+        after = page.moment()
 
         def query(connection: Connection) -> list[resources_pb2.Wave]:
             load_shift(connection, name)
@@ -135,9 +138,9 @@ class Reveals:
             return [_present(connection, one) for one in found]
 
         waves = await self._door.reader.run(query)
-        last = waves[-1].start_time.ToDatetime(UTC).isoformat() if waves else ""
+        last = rfc3339(waves[-1].start_time.ToDatetime(UTC)) if waves else ""
         return waves_pb2.ListWavesResponse(
-            waves=waves, next_page_token=next_token(request.parent, page, len(waves), last)
+            waves=waves, next_page_token=next_token(listed, page, len(waves), last)
         )
 
 

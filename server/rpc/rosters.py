@@ -102,7 +102,8 @@ class Rosters:
     ) -> pb2.ListRosterEntriesResponse:
         """ListRosterEntries."""
         name, only = parse_shift_name(request.parent, field="parent")
-        page = page_of(request.parent, request.page_size, request.page_token)
+        listed = f"roster of {request.parent}"
+        page = page_of(listed, request.page_size, request.page_token)
         everyone = await self._door.reader.run(lambda connection: list_roster(connection, name))
         wanted = [
             one for one in everyone if one.entry.person > page.after and (only is None or only in one.entry.terminals)
@@ -110,7 +111,7 @@ class Rosters:
         last = wanted[-1].entry.person if wanted else ""
         return pb2.ListRosterEntriesResponse(
             roster_entries=[present.roster_entry(str(name), name.port, one) for one in wanted],
-            next_page_token=next_token(request.parent, page, len(wanted), last),
+            next_page_token=next_token(listed, page, len(wanted), last),
         )
 
     async def report_absence(self, caller: Caller, request: pb2.ReportAbsenceRequest) -> pb2.ReportAbsenceResponse:
