@@ -13,6 +13,7 @@ import grpc
 
 from assign.container import ContainerNumber
 from assign.names import OrderId, TerminalCode
+from assign.order import MAX_TIER
 from assign.roster import RosterEntry
 from assign.v1 import roster_service_pb2
 from server.demo.cargo import PlannedOrder, make_container_number
@@ -91,10 +92,11 @@ async def send_bad_plans(stage: Stage) -> None:
         stage.client(stranger).slots.BatchBookSlots(messages.book_slots([slots[0]], purpose="other terminal")),
         reasons=("OTHER_TERMINAL",),
     )
+    changed = replace(day.orders[0], tier=MAX_TIER)
     await stage.refused(
         DECLARATIONS,
         "uses the id of an earlier request for other content",
-        stage.client(DECLARATIONS).orders.BatchImportOrders(messages.import_orders(day.orders[:1])),
+        stage.client(DECLARATIONS).orders.BatchImportOrders(messages.import_orders([changed, *day.orders[1:]])),
         reasons=("REQUEST_ID_REUSED", "REQUEST_ID_CONFLICT", "REQUEST_ID_TAKEN"),
     )
     await _send_overlap(stage)

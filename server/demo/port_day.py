@@ -142,8 +142,8 @@ def make_port_day(source: DeclarationFile, plan: DayPlan) -> PortDay:
 
 def _notes(source: DeclarationFile, plan: DayPlan, order_count: int) -> list[str]:
     notes = [
-        f"{source.name}: {source.row_count:,} declarations, {len(source.declarations):,} of them usable sea freight; "
-        f"{order_count:,} became orders (seed {plan.seed}).",
+        f"{source.name}: declarations: {source.row_count:,}; usable sea freight: {len(source.declarations):,}; "
+        f"became orders: {order_count:,} (seed {plan.seed}).",
         *(f"{source.name}: {row}." for row in source.left_out),
         "Made up with the seed, because declarations do not carry it: container numbers (with a right ISO 6346 "
         "check digit), terminals, selectors, inspectors, shifts and screening status.",
