@@ -18,7 +18,7 @@ import assign
 import server
 from server.demo.promises import BrokenPromise
 
-__all__ = ["Finished", "Processes", "run_assign", "run_assign_verify"]
+__all__ = ["Finished", "Processes", "is_running_in", "run_assign", "run_assign_verify"]
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -71,6 +71,22 @@ def _run(command: Sequence[str], cwd: Path) -> Finished:
     except subprocess.TimeoutExpired:
         raise BrokenPromise(f"{' '.join(command[1:4])} ends in {_RUN_SECONDS:.0f} s", "it does not") from None
     return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def is_running_in(pid: int, directory: Path) -> bool:
+    """Whether the process `pid` lives and works in `directory`; where that cannot be seen, whether it lives."""
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == directory.resolve()
+    except FileNotFoundError:
+        if Path("/proc/self/cwd").exists():
+            return False
+    except OSError:
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 class Processes:

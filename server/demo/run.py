@@ -20,7 +20,7 @@ from server.demo.screens import Screens
 from server.demo.stage import Stage
 from server.demo.storyline import play_day, show_attempts
 from server.demo.summary import Summary, show_end, summarise
-from server.demo.workplace import Workplace
+from server.demo.workplace import SUPERVISOR, Workplace
 
 __all__ = ["run_demo"]
 
@@ -96,10 +96,15 @@ async def _prepare(stage: Stage) -> None:
 
 
 def _show_kept(stage: Stage, workplace: Workplace) -> None:
-    pids = stage.processes.pids()
-    stage.screens.say(
-        f"Still running: server on {stage.clients.address}, "
-        + ", ".join(f"{name} on {url}" for name, url in stage.party_urls.items())
-        + f"; certificates in {workplace.run / 'certs'}."
+    """What stays, how to call it, how to stop it."""
+    pids, say = stage.processes.pids().values(), stage.screens.say
+    workplace.note_running(pids)
+    certificates, supervisor = workplace.run / "certs", workplace.certificates.client_files("person", SUPERVISOR.id)
+    parties = ", ".join(f"{name} on {url}" for name, url in stage.party_urls.items())
+    say(f"Still running: server on {stage.clients.address}, {parties}; the clock stands still. For instance:")
+    say(
+        f"grpcurl -cacert {certificates / 'authority.pem'} -cert {supervisor.certificate} -key {supervisor.key} "
+        f'-d \'{{"parent": "{stage.messages.shift(stage.day.shifts[0].shift)}"}}\' {stage.clients.address} '
+        "assign.v1.WaveService/ListWaves"
     )
-    stage.screens.say(f"Stop them with: kill {' '.join(str(pid) for pid in pids.values())}")
+    say(f"Stop them with: kill {' '.join(str(pid) for pid in pids)}")

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from assign.errors import InvalidInput
+from assign.errors import Conflict, InvalidInput
 from assign.names import TerminalCode
 from server.auth.access import AccessTable, Kind, Role
 from server.auth.certificate_files import CertificateDirectory, principals
 from server.clock import ClockFile
 from server.demo.port_day import PortDay
-from server.demo.processes import Processes, run_assign
+from server.demo.processes import Processes, is_running_in, run_assign
 from server.demo.promises import BrokenPromise
 
 __all__ = ["APPROVER", "AUDITOR", "DECLARATIONS", "PLANNERS", "Identity", "Workplace", "terminal_system"]
 
 _MARKER = ".assign-demo"
+_PIDS = "pids"
 _PERIOD_SECONDS = 10
 _HOURS_BEFORE = 24
 _HOURS_AFTER = 24
@@ -102,12 +103,28 @@ class Workplace:
         if self.run.exists():
             if not (self.run / _MARKER).exists():
                 raise InvalidInput("DEMO_DIRECTORY", f"{self.run} exists and is not a demonstration's: name another.")
+            self._require_stopped()
             shutil.rmtree(self.run)
         self.run.mkdir(parents=True, mode=0o700)
         (self.run / _MARKER).touch()
         self.logs.mkdir(exist_ok=True)
         for path in (self.bundle, self.log_key, *self.logs.glob("*.log")):
             path.unlink(missing_ok=True)
+
+    def _require_stopped(self) -> None:
+        """Refuse to pull the files away from under programs that an earlier demonstration left running."""
+        try:
+            pids = [int(word) for word in (self.run / _PIDS).read_text().split()]
+        except (OSError, ValueError):
+            return
+        alive = [pid for pid in pids if is_running_in(pid, self.run)]
+        if alive:
+            stop = f"kill {' '.join(str(pid) for pid in alive)}"
+            raise Conflict("DEMO_RUNNING", f"An earlier demonstration still runs in {self.run}; stop it: {stop}")
+
+    def note_running(self, pids: Iterable[int]) -> None:
+        """Remember which programs stay when the demonstration ends."""
+        (self.run / _PIDS).write_text(" ".join(str(pid) for pid in pids))
 
     def _make_certificates(self) -> Iterator[bool]:
         # Real time: TLS knows nothing of the steered clock.
