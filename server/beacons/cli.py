@@ -67,6 +67,8 @@ def serve(
     with _told():
         host, port = _split_address(listen)
         clock: Clock = SteeredClock(clock_file) if clock_file else SystemClock()
+        if clock_file:
+            typer.echo("Time is simulated: whoever steers the clock file gets every round early.", err=True)
         try:
             run_party(state, clock=clock, host=host, port=port, announce=_announce)
         except OSError as error:

@@ -40,7 +40,8 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def _serving(folder: Path, name: str) -> Iterator[str]:
     """A party's process; yields its URL, stops it with SIGTERM and checks that it left in order."""
     arguments = ["serve", "--state", str(folder / name), "--clock-file", str(folder / "clock")]
-    process = subprocess.Popen([*_COMMAND, *arguments], env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([*_COMMAND, *arguments], env=_ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -48,8 +49,10 @@ def _serving(folder: Path, name: str) -> Iterator[str]:
         yield line.split()[-1]
     finally:
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=15)
+        rest, warning = process.communicate(timeout=15)
     assert (process.returncode, rest) == (0, "")
+    assert warning.startswith("Time is simulated")
+    assert warning.count("\n") == 1
 
 
 @dataclass(frozen=True)
