@@ -16,6 +16,7 @@ import typer
 
 from assign.cli import register as register_verify
 from assign.names import Port
+from assign.selftest.cli import register as register_selftest
 from server.auth.cli import app as certs_app
 from server.auth.cli_errors import shown_errors
 from server.auth.key_cli import app as keys_app
@@ -41,6 +42,7 @@ app.add_typer(certs_app, name="certs")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(keys_app, name="keys")
 register_verify(app)
+register_selftest(app)
 app.command()(demo)
 
 _ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration (TOML).", show_default=False)]

@@ -18,6 +18,7 @@ from assign.draw.beacon_local import LocalBeacon
 from assign.errors import InvalidInput
 from assign.log.note import NoteSigner, NoteVerifier
 from assign.names import Port
+from assign.selftest.run import require_sound_build
 from assign.v1 import (
     log_service_pb2,
     order_service_pb2,
@@ -119,6 +120,7 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
 
     Raises AssignError naming what is wrong, before anything is listened on.
     """
+    require_sound_build()
     services = build_services(config)
     access = AccessTable.load(config.access_file)
     credentials = server_credentials(TlsFiles(config.tls.certificate, config.tls.key, config.tls.client_ca))

@@ -1,0 +1,1 @@
+"""Is this build of the draw sound? Known answers and statistics on what is installed; needs the library alone."""

@@ -1,0 +1,5 @@
+"""`python -m assign.selftest`."""
+
+from assign.selftest.cli import main
+
+main()
