@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import httpx
+import httpx2
 
 from assign.draw.beacon import BeaconInfo, DrandBeacon, LocalBeacon, LocalVerifier, beacon_value
 from assign.draw.beacon_drand import SIGNATURE_BYTES
@@ -83,7 +83,7 @@ class LocalSource:
         self._verifier = LocalVerifier(info)
         self._deadline_seconds = deadline_seconds
         # Parties are neighbours: a proxy of the environment has no business here.
-        self._client = httpx.AsyncClient(trust_env=False)
+        self._client = httpx2.AsyncClient(trust_env=False)
 
     async def fetch(self, round_number: int) -> bytes:
         """The verified evidence: every party's element, in the pinned order.
@@ -149,7 +149,7 @@ class DrandSource:
         self._relays = _base_urls(relays)
         self._verifier = info.verifier()
         self._deadline_seconds = deadline_seconds
-        self._client = httpx.AsyncClient()
+        self._client = httpx2.AsyncClient()
 
     async def fetch(self, round_number: int) -> bytes:
         """The verified signature of the round, 48 bytes.
@@ -187,7 +187,7 @@ class DrandSource:
 
 
 async def _get_round(
-    client: httpx.AsyncClient, base: str, round_number: int, deadline_seconds: float
+    client: httpx2.AsyncClient, base: str, round_number: int, deadline_seconds: float
 ) -> dict[str, Any]:
     """The JSON object at `base`/public/`round_number`.
 
@@ -196,11 +196,11 @@ async def _get_round(
     try:
         async with asyncio.timeout(deadline_seconds):
             status, body = await _get(client, f"{base}/public/{round_number}")
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (httpx2.HTTPError, TimeoutError) as error:
         raise Unavailable("BEACON_NO_ANSWER", f"No answer: {type(error).__name__}.") from None
     if status == _TOO_EARLY:
         raise Unavailable(_EARLY, "By its clock the round is not due yet.")
-    if status != httpx.codes.OK:
+    if status != httpx2.codes.OK:
         raise Unavailable("BEACON_NO_ANSWER", f"It answered with HTTP status {status}.")
     try:
         answer = json.loads(body)
@@ -213,7 +213,7 @@ async def _get_round(
     return answer
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> tuple[int, bytes]:
+async def _get(client: httpx2.AsyncClient, url: str) -> tuple[int, bytes]:
     """Status and body, the body cut right after the largest size that is read."""
     # Raw and uncompressed: a few compressed bytes cannot become many.
     async with client.stream("GET", url, headers={"Accept-Encoding": "identity"}, timeout=None) as response:
@@ -245,8 +245,8 @@ def _base_urls(urls: Sequence[str]) -> list[str]:
         raise InvalidInput("BEACON_URL", "At least one URL is needed for a party or a chain.")
     for text in urls:
         try:
-            url = httpx.URL(text)
-        except (httpx.InvalidURL, TypeError):
+            url = httpx2.URL(text)
+        except (httpx2.InvalidURL, TypeError):
             raise InvalidInput("BEACON_URL", "A beacon's URL is malformed.") from None
         # No name or password either: what is asked for is public, and URLs end up in logs.
         if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment or url.userinfo:
@@ -255,4 +255,4 @@ def _base_urls(urls: Sequence[str]) -> list[str]:
 
 
 def _host(url: str) -> str:
-    return httpx.URL(url).netloc.decode()
+    return httpx2.URL(url).netloc.decode()

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import grpc
-import httpx
+import httpx2
 
 from assign.names import OrderId, PersonId
 from assign.order import Slot
@@ -155,7 +155,7 @@ class Stage:
             seen = f"{refusal.code} {refusal.reason} {refusal.message}"
         except TimeoutError:
             seen = f"it was not over after {_ACT_SECONDS:.0f} s"
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             seen = f"{type(error).__name__}: {error}"
         self.processes.require_alive()
         raise BrokenPromise(promise, seen)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-import httpx
+import httpx2
 
 from assign.names import OrderId, PersonId
 from assign.v1 import resources_pb2, reveal_service_pb2, wave_service_pb2
@@ -116,7 +116,7 @@ async def _freeze(stage: Stage, wave: WaveAt, saved: list[Saved]) -> None:
 
 
 async def _ask_parties_early(stage: Stage, wave: resources_pb2.Wave) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         for name, url in stage.party_urls.items():
             answer = await http.get(f"{url}/public/{wave.beacon_round}")
             promise = "at the freeze no beacon party gives its part of the wave's random value"

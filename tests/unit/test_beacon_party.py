@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from beacon_chains import GENESIS, LENGTH_ROUNDS, chain_of
 
@@ -18,12 +18,12 @@ _CHAIN = chain_of("a")
 _SECRETS = {_CHAIN.element(n).hex() for n in range(1, LENGTH_ROUNDS + 1)}
 
 
-def _ask(moment: datetime, path: str, method: str = "GET") -> httpx.Response:
+def _ask(moment: datetime, path: str, method: str = "GET") -> httpx2.Response:
     app = create_party_app(_CHAIN, ManualClock(moment))
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://party") as client:
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://party") as client:
             return await client.request(method, path)
 
     return asyncio.run(ask())

@@ -169,7 +169,7 @@ try:
 except SystemExit as end:
     assert end.code == 0, end.code
 roots = {name.partition(".")[0] for name in sys.modules}
-print(sorted(roots & {"grpc", "google", "sqlalchemy", "starlette", "httpx", "uvicorn", "server"}))
+print(sorted(roots & {"grpc", "google", "sqlalchemy", "starlette", "httpx2", "uvicorn", "server"}))
 """
 
 
