@@ -76,7 +76,7 @@ def test_person_who_may_not(facts: dict[str, Any], refusal: RevealRefusal) -> No
 
 def test_role_and_ownership_are_looked_at_first() -> None:
     """Whoever fails them learns nothing about a roster: the answer is the same for anybody at any time."""
-    worst = {
+    worst: dict[str, Any] = {
         "duty": None,
         "absent": True,
         "screening": Screening(certificate_until=None, signal_open=True, interviewed=False),
