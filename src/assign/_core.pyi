@@ -35,7 +35,7 @@ def draw_detailed(
     tier: NDArray[np.int32],
     key: bytes,
     *,
-    steps_a_seat: int = 16,
+    steps_a_seat: int = 8,
 ) -> Draw: ...
 def reserve_orders(indptr: NDArray[np.int64], indices: NDArray[np.int32], key: bytes) -> NDArray[np.int32]: ...
 def hall_certificate(

@@ -9,26 +9,31 @@ from typing import NamedTuple
 import numpy as np
 
 cimport numpy as cnp
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from assign._start cimport clear_seats, move_along, search, seat_at_random, serve, set_pulls
 from assign._state cimport (
     ASSIGN_BATCH,
     NOBODY,
+    SHORT_PERSONS,
+    Place,
     Sitter,
     State,
+    assign_allocate,
     assign_below32,
     assign_chacha20,
     assign_chacha20_blocks,
     assign_chacha20_init,
+    assign_free,
     assign_path_available,
     assign_places,
     assign_select_path,
     assign_stream,
     assign_stream_init,
     assign_wipe,
+    get_person,
+    put_person,
 )
 from assign._walk cimport freeze_loads, order_teams, take_chairs, walk
 
@@ -43,7 +48,7 @@ _PATHS = ("portable", "avx2", "avx512")
 cdef enum:
     BLOCK_BYTES = 64
     KEY_BYTES = 32
-    STEPS_A_SEAT = 16
+    STEPS_A_SEAT = 8
     STEPS_AT_LEAST = 2048
     WALKS_AT_LEAST = 16
     PILOT_WALKS = 16
@@ -245,7 +250,7 @@ cdef char *lay_out_inputs(State *s, char *cursor, int64_t edges) noexcept nogil:
     """Where the checked copies lie. Returns the end: with NULL as the start, the size."""
     s.row = <int64_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int64_t))
     s.degree = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
-    s.eligible = <int32_t *>place(&cursor, edges, sizeof(int32_t))
+    s.eligible = place(&cursor, edges, sizeof(uint16_t) if s.persons <= SHORT_PERSONS else sizeof(int32_t))
     s.first_seat = <int32_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int32_t))
     s.room = <int32_t *>place(&cursor, s.persons, sizeof(int32_t))
     s.base = <int64_t *>place(&cursor, s.persons + <int64_t>1, sizeof(int64_t))
@@ -276,8 +281,7 @@ cdef char *lay_out_work(State *s, char *cursor) noexcept nogil:
     s.entered_by = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.expanded = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
     s.queue = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.first_chair = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.load = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.place = <Place *>place(&cursor, persons, sizeof(Place))
     s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
     # Walks write only as far as the longest of them goes: the rest never becomes resident.
     s.journal = <int32_t *>place(&cursor, s.limit, sizeof(int32_t))
@@ -339,8 +343,8 @@ cdef Fault check_orders(State *s, int64_t edges, const uint8_t *team, int64_t *a
     return FINE if s.row[s.orders] == edges else INDPTR_END
 
 
-cdef Fault check_edges(State *s, int64_t *at) noexcept nogil:
-    """Check capacities and edges; fill `base`: a person needs no more chairs than there are orders for him."""
+cdef Fault take_edges(State *s, const int32_t *eligible, int64_t *at) noexcept nogil:
+    """Check capacities and edges; fill `eligible` and `base`: as many chairs as a person can use."""
     cdef int64_t order, edge, chairs = 0
     cdef int32_t person
     for person in range(s.persons):
@@ -352,13 +356,14 @@ cdef Fault check_edges(State *s, int64_t *at) noexcept nogil:
     for order in range(s.orders):
         for edge in range(s.row[order], s.row[order + 1]):
             at[0] = edge
-            person = s.eligible[edge]
+            person = eligible[edge]
             if person < 0 or person >= s.persons:
                 return PERSON_OUT_OF_RANGE
             if s.entered[person] == order + 1:
                 return EDGE_DUPLICATE
             s.entered[person] = <int32_t>(order + 1)
             s.base[person] += 1
+            put_person(s, edge, person)
     for person in range(s.persons):
         s.room[person] = min(s.room[person], <int32_t>s.base[person])
         s.base[person] = chairs
@@ -393,8 +398,8 @@ cdef void raise_fault(Fault fault, int64_t at) except *:
 
 
 cdef class Instance:
-    """A checked instance and its workspace. The inputs are copied first and the copies are checked, so
-    that no other thread can change them in between."""
+    """A checked instance and its workspace. Each input is read once, and what was checked is what is used:
+    no other thread can change it in between."""
 
     cdef State s
     cdef void *inputs
@@ -417,13 +422,11 @@ cdef class Instance:
         with nogil:
             lay_out_inputs(s, <char *>self.inputs, edges)
             memcpy(s.row, &row[0], (orders + 1) * sizeof(int64_t))
-            if edges:
-                memcpy(s.eligible, &eligible[0], edges * sizeof(int32_t))
             if s.persons:
                 memcpy(s.room, &room[0], s.persons * sizeof(int32_t))
             fault = check_orders(s, edges, &team[0] if orders else NULL, &at)
             if fault == FINE:
-                fault = check_edges(s, &at)
+                fault = take_edges(s, &eligible[0] if edges else NULL, &at)
         if fault != FINE:
             raise_fault(fault, at)
         self.work = allocate(<size_t>lay_out_work(s, NULL))
@@ -432,12 +435,12 @@ cdef class Instance:
             begin(s)
 
     def __dealloc__(self):
-        free(self.inputs)
-        free(self.work)
+        assign_free(self.inputs)
+        assign_free(self.work)
 
 
 cdef void *allocate(size_t size) except NULL:
-    cdef void *memory = malloc(size if size else 1)
+    cdef void *memory = assign_allocate(size)
     if memory == NULL:
         raise MemoryError
     return memory
@@ -550,7 +553,7 @@ cdef void restore_start(State *s) noexcept nogil:
     """Seat everyone where the start's chairs have them."""
     cdef int32_t person, chair
     for person in range(s.persons):
-        for chair in range(s.load[person]):
+        for chair in range(s.place[person].load):
             s.person_of[s.chairs[s.base[person] + chair]] = person
     take_chairs(s)
 
@@ -711,7 +714,7 @@ cdef bint seat_again(State *s, int32_t order, const int32_t *seats) noexcept nog
         if person == NOBODY:
             continue
         for edge in range(s.row[order], s.row[order + 1]):
-            if s.eligible[edge] == person:
+            if get_person(s, edge) == person:
                 break
         else:
             return False

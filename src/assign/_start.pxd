@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from assign._state cimport NOBODY, State, assign_below32, assign_below64, assign_stream, mate_person
+from assign._state cimport NOBODY, State, assign_below32, assign_below64, assign_stream, get_person, mate_person
 
 
 cdef inline void clear_seats(State *s) noexcept nogil:
@@ -55,12 +55,12 @@ cdef inline int32_t expand(
     """Enter whom `mover` could go to, its list read from a random place on. Returns one with room."""
     cdef int32_t order = s.order_of[mover], degree = s.degree[order], mate = mate_person(s, mover)
     cdef int32_t i, person, at = 0
-    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef int64_t row = s.row[order]
     s.expanded[order] = s.stamp
     if stream != NULL and degree > 0:
         at = <int32_t>assign_below32(stream, degree)
     for i in range(degree):
-        person = row[at]
+        person = get_person(s, row + at)
         at += 1
         if at == degree:
             at = 0
@@ -116,9 +116,9 @@ cdef inline void close_persons(State *s, bint is_second, int32_t queued) noexcep
 cdef inline bint is_known_narrow(const State *s, int32_t order) noexcept nogil:
     """Whether every open person of the order lies where one seat, but not two, could be had."""
     cdef int32_t i, person, mark = 0
-    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef int64_t row = s.row[order]
     for i in range(s.degree[order]):
-        person = row[i]
+        person = get_person(s, row + i)
         if s.closed[person]:
             continue
         if s.narrow[person] == 0 or (mark and s.narrow[person] != mark):
@@ -154,15 +154,15 @@ cdef enum:
 cdef inline void add_demand(State *s, int32_t order) noexcept nogil:
     """Share the order's seats among its eligible persons in proportion to their prices."""
     cdef int32_t i, person
-    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef int64_t row = s.row[order]
     cdef uint64_t total = 0, share
     for i in range(s.degree[order]):
-        total += s.price[row[i]]
+        total += s.price[get_person(s, row + i)]
     if total == 0:
         return
     share = (<uint64_t>(s.first_seat[order + 1] - s.first_seat[order]) << (SEAT_BITS + PRICE_BITS)) // total
     for i in range(s.degree[order]):
-        person = row[i]
+        person = get_person(s, row + i)
         s.demand[person] += share * s.price[person] >> PRICE_BITS
 
 
@@ -210,10 +210,10 @@ cdef inline void set_weight(State *s, int32_t person) noexcept nogil:
 cdef inline int32_t random_roomy(State *s, assign_stream *stream, int32_t seat) noexcept nogil:
     """An eligible person with room who is not the mate, by weight, or NOBODY."""
     cdef int32_t order = s.order_of[seat], mate = mate_person(s, seat), i, person, degree = s.degree[order]
-    cdef const int32_t *row = s.eligible + s.row[order]
+    cdef int64_t row = s.row[order]
     cdef uint64_t total = 0, mark
     for i in range(degree):
-        person = row[i]
+        person = get_person(s, row + i)
         if person != mate:
             total += s.weight[person]
         s.running[i] = total
@@ -223,7 +223,7 @@ cdef inline int32_t random_roomy(State *s, assign_stream *stream, int32_t seat) 
     i = 0
     while s.running[i] <= mark:
         i += 1
-    return row[i]
+    return get_person(s, row + i)
 
 
 cdef inline bint seat_at_random(State *s, assign_stream *stream, int32_t order) noexcept nogil:

@@ -1,6 +1,6 @@
 """The draw's working state: plain C structs, pointers into one workspace owned by `_core`."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "core/stream.h" nogil:
     ctypedef struct assign_chacha20:
@@ -18,6 +18,10 @@ cdef extern from "core/stream.h" nogil:
         ASSIGN_BATCH
     uint32_t assign_places(assign_stream *stream, uint64_t last, uint32_t *places)
 
+cdef extern from "core/workspace.h" nogil:
+    void *assign_allocate(size_t size)
+    void assign_free(void *memory)
+
 cdef extern from "core/chacha20_paths.h" nogil:
     enum:
         ASSIGN_PATHS
@@ -33,13 +37,18 @@ cdef struct Sitter:
     int32_t degree
     int32_t seat
 
+# Where a person's chairs lie among `sitters`, and how many there are.
+cdef struct Place:
+    int32_t first
+    int32_t load
+
 cdef struct State:
     int32_t orders
     int32_t persons
     int32_t seats
     int64_t *row            # [orders + 1] first edge of each order
     int32_t *degree         # [orders] edges of each order; fewer once loads are frozen
-    int32_t *eligible       # [edges] persons, an order's edges in a row
+    void *eligible          # [edges] persons, an order's edges in a row; see get_person
     int32_t *first_seat     # [orders + 1]
     int32_t *order_of       # [seats]
     int32_t *person_of      # [seats]
@@ -69,12 +78,29 @@ cdef struct State:
     int32_t *expanded       # [orders] stamp
     int32_t *queue          # [persons]
     # walks
-    int32_t *first_chair    # [persons] in `sitters`
-    int32_t *load           # [persons]
+    Place *place            # [persons]
     Sitter *sitters         # [seated]
     int32_t seated
     int64_t limit
     int32_t *journal        # [limit] chairs in the order in which they changed hands
+
+
+cdef enum:
+    SHORT_PERSONS = 65536
+
+
+cdef inline int32_t get_person(const State *s, int64_t edge) noexcept nogil:
+    """The person at `edge`, in two bytes where they suffice: what a walk waits for is memory."""
+    if s.persons <= SHORT_PERSONS:
+        return (<const uint16_t *>s.eligible)[edge]
+    return (<const int32_t *>s.eligible)[edge]
+
+
+cdef inline void put_person(State *s, int64_t edge, int32_t person) noexcept nogil:
+    if s.persons <= SHORT_PERSONS:
+        (<uint16_t *>s.eligible)[edge] = <uint16_t>person
+    else:
+        (<int32_t *>s.eligible)[edge] = person
 
 
 cdef inline int32_t mate_person(const State *s, int32_t seat) noexcept nogil:

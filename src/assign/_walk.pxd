@@ -1,30 +1,28 @@
 """Steps 2 and 3 of the draw: loads are frozen, seats change places by walks."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 
-from assign._state cimport NOBODY, Sitter, State, assign_below32, assign_stream
+from assign._state cimport NOBODY, Place, Sitter, State, assign_below32, assign_stream, get_person, put_person
 
 
 cdef inline void freeze_loads(State *s) noexcept nogil:
     """Fix each person's load, and drop from each order's list whoever has none."""
-    cdef int32_t seat, person, order, kept, i, chairs = 0
-    cdef int32_t *row
+    cdef int32_t person, order, kept, i, chairs = 0
+    cdef bint is_any_idle = False
     for person in range(s.persons):
-        s.load[person] = 0
-    for seat in range(s.seats):
-        if s.person_of[seat] != NOBODY:
-            s.load[s.person_of[seat]] += 1
-    for person in range(s.persons):
-        s.first_chair[person] = chairs
-        chairs += s.load[person]
+        s.place[person].first = chairs
+        s.place[person].load = s.filled[person]
+        chairs += s.filled[person]
+        is_any_idle |= s.filled[person] == 0
     s.seated = chairs
+    if not is_any_idle:
+        return
     for order in range(s.orders):
-        row = s.eligible + s.row[order]
         kept = 0
         for i in range(s.degree[order]):
-            person = row[i]
-            row[kept] = person
-            kept += s.load[person] > 0
+            person = get_person(s, s.row[order] + i)
+            put_person(s, s.row[order] + kept, person)
+            kept += s.place[person].load > 0
         s.degree[order] = kept
 
 
@@ -39,7 +37,7 @@ cdef inline void take_chairs(State *s) noexcept nogil:
         if person == NOBODY:
             continue
         order = s.order_of[seat]
-        sitter = s.sitters + s.first_chair[person] + s.filled[person]
+        sitter = s.sitters + s.place[person].first + s.filled[person]
         s.filled[person] += 1
         sitter.row = s.row[order]
         sitter.degree = s.degree[order]
@@ -68,10 +66,11 @@ cdef inline int64_t walk(State *s, assign_stream *stream, int64_t *undone) noexc
     """
     cdef int32_t empty = <int32_t>assign_below32(stream, s.seated)
     cdef Sitter hand = s.sitters[empty], next_hand
+    cdef Place place
     cdef int32_t home = s.person_of[hand.seat], person, mate, chair
     cdef int64_t step, changes = 0
     for step in range(1, s.limit + 1):
-        person = s.eligible[hand.row + assign_below32(stream, hand.degree)]
+        person = get_person(s, hand.row + assign_below32(stream, hand.degree))
         mate = s.mate[hand.seat]
         if mate >= 0 and s.person_of[mate] == person:
             continue
@@ -79,7 +78,8 @@ cdef inline int64_t walk(State *s, assign_stream *stream, int64_t *undone) noexc
             s.sitters[empty] = hand
             s.person_of[hand.seat] = home
             return step
-        chair = s.first_chair[person] + <int32_t>assign_below32(stream, s.load[person])
+        place = s.place[person]
+        chair = place.first + <int32_t>assign_below32(stream, place.load)
         next_hand = s.sitters[chair]
         s.sitters[chair] = hand
         s.person_of[hand.seat] = person
