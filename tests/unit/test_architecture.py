@@ -45,6 +45,7 @@ LAYERS = (
     {"rules"},
     {"_core", "reference", "log"},
     {"draw"},
+    {"selftest"},
     {"review"},
     {"verify"},
     {"selftest"},

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from assign.errors import Corrupt
+from assign.log.tiles import MAX_ENTRY_BYTES
 
 __all__ = [
     "CHECKPOINT",
@@ -29,7 +30,6 @@ __all__ = [
 FORMAT = "bundle/v1"
 MAGIC = b"assign-bundle/v1\n"
 MAX_MANIFEST_BYTES = 2**25
-MAX_ENTRY_BYTES = 2**22
 MAX_INPUTS_BYTES = 2**26
 # JSON takes some thirty times its size in memory when it is all brackets and commas: bound those as well.
 MAX_JSON_VALUES = 2**22

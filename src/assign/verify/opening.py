@@ -219,7 +219,7 @@ class Opening:
         wave.left_over = frozenset(item.order for item in transcript.left_over)
         if wave.left_over:
             self._findings.note(
-                Attention.LEFT_OVER, f"{wave.name}: {len(wave.left_over)} orders were left over.", drawn.index
+                Attention.LEFT_OVER, f"{wave.name}: orders left over: {len(wave.left_over)}.", drawn.index
             )
 
     def _check_approval(self, approval: Approval) -> None:

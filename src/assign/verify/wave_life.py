@@ -94,7 +94,7 @@ class WaveLife:
         orders = sum(booking.stood_at(index) for booking in wave.bookings)
         self._findings.note(
             Attention.WAVE_MISSED,
-            f"{wave.name} was not frozen in time ({entry.body['reason']}); {orders} orders waited for it.",
+            f"{wave.name} was not frozen in time ({entry.body['reason']}); orders that waited for it: {orders}.",
             index,
         )
 
