@@ -29,6 +29,7 @@ from server.queries.export_bundle import write_port_bundle
 from server.storage.migrate import current_revision, migrate, newest_revision
 from server.storage.sqlite import open_readers, open_writer
 from server.wiring import CODE_VERSION, build_services, running_server
+from server.witness.cli import app as witness_app
 
 __all__ = ["main"]
 
@@ -41,6 +42,7 @@ app.add_typer(beacon_app, name="beacon")
 app.add_typer(certs_app, name="certs")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(keys_app, name="keys")
+app.add_typer(witness_app, name="witness")
 register_verify(app)
 register_selftest(app)
 app.command()(demo)
