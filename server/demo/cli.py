@@ -15,7 +15,6 @@ import typer
 from assign.errors import AssignError
 from server.demo.port_day import DayPlan
 from server.demo.promises import BrokenPromise
-from server.demo.run import run_demo
 
 __all__ = ["demo"]
 
@@ -39,6 +38,9 @@ def demo(
     to cheat, and an auditor who verifies it all offline. Ends with status 0 only if every promise was kept;
     otherwise it names the first that was broken.
     """
+    # Here, not above: the other commands of `assign` start half a second sooner without gRPC clients.
+    from server.demo.run import run_demo
+
     # A polite kill stops the started processes too.
     signal.signal(signal.SIGTERM, _leave)
     try:
