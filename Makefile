@@ -42,7 +42,7 @@ lint: $(READY)
 # Product code is strict. A test may leave its own signature bare, but what it calls is checked.
 types: $(READY)
 	@$(VENV)/bin/mypy
-	@MYPYPATH=tests $(VENV)/bin/mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
+	@MYPYPATH=tests:benchmarks $(VENV)/bin/mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
 		tests tools $(wildcard benchmarks/*.py)
 
 # The stub has the public names only: what Cython adds, and internals, are not missed.
