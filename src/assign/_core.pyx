@@ -35,7 +35,7 @@ from assign._state cimport (
     get_person,
     put_person,
 )
-from assign._walk cimport freeze_loads, order_teams, take_chairs, walk
+from assign._walk cimport freeze_loads, leave_chairs, order_teams, take_chairs, walk
 
 from assign.errors import InvalidInput
 
@@ -281,6 +281,7 @@ cdef char *lay_out_work(State *s, char *cursor) noexcept nogil:
     s.entered_by = <int32_t *>place(&cursor, persons, sizeof(int32_t))
     s.expanded = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
     s.queue = <int32_t *>place(&cursor, persons, sizeof(int32_t))
+    s.owner = <int32_t *>place(&cursor, seats, sizeof(int32_t))
     s.place = <Place *>place(&cursor, persons, sizeof(Place))
     s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
     # Walks write only as far as the longest of them goes: the rest never becomes resident.
@@ -533,8 +534,8 @@ cdef void mix(State *s, const uint8_t *key, int64_t steps_a_seat, Health *health
     freeze_loads(s)
     if s.seated == 0 or steps_a_seat == 0:
         return
-    take_chairs(s)
     open_stream(&stream, key, b"pilt", 0)
+    take_chairs(s, &stream)
     least_steps = max(<int64_t>PILOT_STEPS_AT_LEAST, <int64_t>s.seated)
     while health.pilot_walks < PILOT_WALKS or health.pilot_steps < least_steps:
         health.pilot_steps += walk(s, &stream, &pilot_undone)
@@ -544,8 +545,10 @@ cdef void mix(State *s, const uint8_t *key, int64_t steps_a_seat, Health *health
     health.walks = max(<int64_t>WALKS_AT_LEAST, walks)
     restore_start(s)
     open_stream(&stream, key, b"walk", 0)
+    take_chairs(s, &stream)
     for walks in range(health.walks):
         health.steps += walk(s, &stream, &health.undone)
+    leave_chairs(s)
     assign_wipe(&stream, sizeof(stream))
 
 
@@ -555,7 +558,6 @@ cdef void restore_start(State *s) noexcept nogil:
     for person in range(s.persons):
         for chair in range(s.place[person].load):
             s.person_of[s.chairs[s.base[person] + chair]] = person
-    take_chairs(s)
 
 
 def draw_detailed(indptr, indices, team_size, capacity, tier, key, *, steps_a_seat=STEPS_A_SEAT):

@@ -31,11 +31,13 @@ cdef extern from "core/chacha20_paths.h" nogil:
 cdef enum:
     NOBODY = -1
 
-# A seat on its chair: what a walk needs to know of it lies in one cache line.
+# A seat on its chair: all that a step of a walk waits for. `choice` is the chair it will go for next;
+# `degree` is negative for a seat of a team.
 cdef struct Sitter:
-    int64_t row
+    int32_t row
     int32_t degree
     int32_t seat
+    int32_t choice
 
 # Where a person's chairs lie among `sitters`, and how many there are.
 cdef struct Place:
@@ -79,6 +81,7 @@ cdef struct State:
     int32_t *queue          # [persons]
     # walks
     Place *place            # [persons]
+    int32_t *owner          # [seated] person of each chair
     Sitter *sitters         # [seated]
     int32_t seated
     int64_t limit

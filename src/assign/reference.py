@@ -283,38 +283,49 @@ class _Seating:
 
 
 class _Walker:
-    """Steps 2 and 3: loads are frozen, seats change places by walks from a lifted seat to its chair."""
+    """Step 3: loads are frozen, seats change places by walks from a lifted seat to its empty chair.
 
-    def __init__(self, instance: _Instance, persons: int) -> None:
-        self.instance = instance
+    Each seat carries its next choice, a chair of a random eligible person, made when the one before it
+    was used. The law is that of choosing when lifted; but a machine need not wait for the choice.
+    """
+
+    def __init__(self, instance: _Instance, persons: int, stream: Stream) -> None:
+        self.instance, self.stream = instance, stream
         seated = [seat for seat, person in enumerate(instance.person_of) if person != NOBODY]
         self.chairs = sorted(seated, key=lambda seat: instance.person_of[seat])
-        self.load = [0] * persons
-        for seat in seated:
-            self.load[instance.person_of[seat]] += 1
+        self.owner = [instance.person_of[seat] for seat in self.chairs]
+        self.load = [self.owner.count(person) for person in range(persons)]
         self.first_chair = [sum(self.load[:person]) for person in range(persons)]
         self.rows = [[person for person in row if self.load[person] > 0] for row in instance.rows]
         self.limit = LIMIT_A_NODE * (len(seated) + persons) + LIMIT_AT_LEAST
         self.walks = self.steps = self.undone = 0
+        self.choice = [NOBODY] * len(instance.person_of)
+        for seat in self.chairs:
+            self._choose(seat)
 
-    def walk(self, stream: Stream) -> None:
-        """Lift a uniform seat and let it and whom it displaces choose until the empty chair is taken."""
+    def _choose(self, seat: int) -> None:
+        """A uniform eligible person, then a uniform one of that person's chairs."""
+        row = self.rows[self.instance.order_of[seat]]
+        person = row[self.stream.below(len(row))]
+        self.choice[seat] = self.first_chair[person] + self.stream.below(self.load[person])
+
+    def walk(self) -> None:
+        """Lift a uniform seat and let it, and whom it displaces, move until the empty chair is taken."""
         chairs, person_of = self.chairs, self.instance.person_of
         before = list(chairs), list(person_of)
-        empty = stream.below(len(chairs))
+        empty = self.stream.below(len(chairs))
         hand = chairs[empty]
-        home = person_of[hand]
         self.walks += 1
         for _ in range(self.limit):
             self.steps += 1
-            row = self.rows[self.instance.order_of[hand]]
-            person = row[stream.below(len(row))]
+            chair = self.choice[hand]
+            self._choose(hand)
+            person = self.owner[chair]
             if person == self.instance.mate_person(hand):
                 continue
-            if person == home:
-                chairs[empty], person_of[hand] = hand, home
+            if person == self.owner[empty]:
+                chairs[empty], person_of[hand] = hand, person
                 return
-            chair = self.first_chair[person] + stream.below(self.load[person])
             person_of[hand] = person
             chairs[chair], hand = hand, chairs[chair]
         self.undone += 1
@@ -393,20 +404,16 @@ def _pulls(instance: _Instance, capacity: list[int], served: set[int]) -> list[i
 def _mix(instance: _Instance, persons: int, key: bytes) -> tuple[_Walker, _Walker]:
     """A pilot fixes the number of walks, its moves are taken back, then exactly so many are walked."""
     begin = list(instance.person_of)
-    pilot, walker = _Walker(instance, persons), _Walker(instance, persons)
+    pilot = _Walker(instance, persons, Stream(key, nonce(PILOT)))
     seated = len(pilot.chairs)
-    if seated == 0:
-        return pilot, walker
-    stream = Stream(key, nonce(PILOT))
-    least_steps = max(PILOT_STEPS_AT_LEAST, seated)
-    while pilot.walks < PILOT_WALKS or pilot.steps < least_steps:
-        pilot.walk(stream)
+    while seated and (pilot.walks < PILOT_WALKS or pilot.steps < max(PILOT_STEPS_AT_LEAST, seated)):
+        pilot.walk()
     instance.person_of[:] = begin
-    wanted_steps = STEPS_A_SEAT * seated + STEPS_AT_LEAST
-    walks = max(WALKS_AT_LEAST, -(-wanted_steps * pilot.walks // pilot.steps))
-    stream = Stream(key, nonce(WALK))
-    for _ in range(walks):
-        walker.walk(stream)
+    walker = _Walker(instance, persons, Stream(key, nonce(WALK)))
+    if seated:
+        wanted_steps = STEPS_A_SEAT * seated + STEPS_AT_LEAST
+        for _ in range(max(WALKS_AT_LEAST, -(-wanted_steps * pilot.walks // pilot.steps))):
+            walker.walk()
     return pilot, walker
 
 
