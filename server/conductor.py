@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from assign.draw.beacon import time_of_round
-from assign.errors import AssignError, Corrupt
+from assign.errors import AssignError, Exhausted, Unavailable
 from assign.names import Port, ShiftName, WaveName
 from server.actions.close_shift import close_shift
 from server.actions.draw_wave import draw_wave
@@ -20,29 +19,33 @@ from server.beacons.source import BeaconSource
 from server.clock import Clock
 from server.sequencer import Sequencer
 from server.storage.reader import Reader
-from server.storage.schema import shift
-from server.storage.waves import StoredWave, WaveState, pending_waves
+from server.storage.shifts import next_closing
+from server.storage.waves import StoredWave, WaveState, next_frozen, next_planned
 
 __all__ = ["Conductor"]
 
 _log = structlog.get_logger(__name__)
 
-_LOOK_AHEAD = 64
 _RETRY_SECONDS = 0.5
+_RETRY_DAMAGED_SECONDS = 30.0
 _IDLE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The next thing to do: a freeze or a draw of a wave, or the close of a shift."""
+    """The next thing to do: a freeze or a draw of a wave, or the close of a shift (`wave` is None)."""
 
     due: datetime
-    wave: StoredWave | None
-    shift: ShiftName | None
+    name: WaveName | ShiftName
+    wave: StoredWave | None = None
 
 
 class Conductor:
-    """Runs one port's calendar. `wake` when a shift was opened."""
+    """Runs one port's calendar. `wake` when a shift was opened.
+
+    What fails is put aside for a while and tried again: it holds up nothing else, except that no wave is
+    drawn before an earlier one that still waits for the beacon.
+    """
 
     def __init__(self, port: Port, sequencer: Sequencer, reader: Reader, source: BeaconSource, clock: Clock) -> None:
         self._port = port
@@ -51,7 +54,8 @@ class Conductor:
         self._source = source
         self._clock = clock
         self._woken = asyncio.Event()
-        self._waiting: set[WaveName] = set()
+        self._held: set[WaveName | ShiftName] = set()
+        self._is_beacon_down = False
 
     def wake(self) -> None:
         """Look at the calendar again."""
@@ -63,68 +67,76 @@ class Conductor:
             self._woken.clear()
             try:
                 step = await self._reader.run(self._next_step)
-                now = self._clock.now()
-                if step is not None and step.due <= now:
-                    await self._take(step)
-                    continue
-                await self._sleep_until(now + _IDLE if step is None else step.due)
-            except AssignError as error:
-                _log.error("calendar is held up", port=self._port, reason=error.reason, cause=error.message)
+            except Exception as error:
+                _say("calendar is held up", self._port, error)
                 await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            now = self._clock.now()
+            if step is not None and step.due <= now:
+                await self._take(step)
+            else:
+                await self._sleep_until(now + _IDLE if step is None else step.due)
 
     def _next_step(self, connection: Connection) -> _Step | None:
         steps: list[_Step] = []
-        for wave in pending_waves(connection, self._port, limit=_LOOK_AHEAD):
-            if wave.state is WaveState.PLANNED:
-                steps.append(_Step(wave.freeze_time, wave, None))
-            elif wave.name not in self._waiting:
-                steps.append(_Step(time_of_round(self._source.info, wave.beacon_round), wave, None))
-        closing = (
-            select(shift.c.shift, shift.c.close_time)
-            .where(shift.c.port == self._port, shift.c.closed.is_(False))
-            .order_by(shift.c.close_time)
-            .limit(1)
-        )
-        row = connection.execute(closing).one_or_none()
-        # A shift is not closed over a wave that still waits for its beacon.
-        if row is not None and not self._waiting:
-            steps.append(_Step(row.close_time, None, ShiftName(self._port, row.shift)))
+        planned = next_planned(connection, self._port, besides=self._held)
+        if planned is not None:
+            steps.append(_Step(planned.freeze_time, planned.name, planned))
+        frozen = None if self._is_beacon_down else next_frozen(connection, self._port, besides=self._held)
+        if frozen is not None:
+            due = time_of_round(self._source.info, frozen.beacon_round)
+            steps.append(_Step(due, frozen.name, frozen))
+        closing = next_closing(connection, self._port, besides=self._held)
+        if closing is not None:
+            steps.append(_Step(closing.close_time, closing.name))
         return min(steps, key=lambda step: step.due, default=None)
 
     async def _take(self, step: _Step) -> None:
-        if step.shift is not None:
-            name = step.shift
-            closed = await self._sequencer.run(lambda unit: close_shift(unit, name))
-            _log.info("shift closed" if closed else "shift not yet closed", shift=str(name))
-            if not closed:
-                await asyncio.sleep(_RETRY_SECONDS)
-        elif step.wave is not None and step.wave.state is WaveState.PLANNED:
-            wave = step.wave.name
-            await self._sequencer.run(lambda unit: freeze_wave(unit, wave))
-            _log.info("wave frozen", wave=str(wave))
-        elif step.wave is not None:
-            await self._draw(step.wave)
+        try:
+            if isinstance(step.name, ShiftName):
+                await self._close(step.name)
+            elif step.wave is not None and step.wave.state is WaveState.FROZEN:
+                await self._draw(step.wave)
+            else:
+                await self._freeze(step.name)
+        except Exception as error:
+            _say("a step of the calendar failed", step.name, error)
+            # What is damaged stays so until somebody mends it; a store that is full, or busy, may be so for a moment.
+            seconds = _RETRY_SECONDS if isinstance(error, Unavailable | Exhausted) else _RETRY_DAMAGED_SECONDS
+            self._hold(step.name, seconds)
+
+    async def _close(self, name: ShiftName) -> None:
+        closed = await self._sequencer.run(lambda unit: close_shift(unit, name))
+        if not closed:
+            raise Unavailable("SHIFT_NOT_OVER", "A wave of this shift still waits to be drawn.")
+        _log.info("shift closed", shift=str(name))
+
+    async def _freeze(self, name: WaveName) -> None:
+        await self._sequencer.run(lambda unit: freeze_wave(unit, name))
+        _log.info("wave frozen", wave=str(name))
 
     async def _draw(self, wave: StoredWave) -> None:
         try:
             evidence = await self._source.fetch(wave.beacon_round)
-        except AssignError as error:
-            # No substitute source: that would be a second outcome. Other waves go on meanwhile.
-            _log.error("beacon round is not there", wave=str(wave.name), reason=error.reason, cause=error.message)
-            self._waiting.add(wave.name)
-            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._retry, wave.name)
+        except Unavailable as error:
+            # No substitute source: that would be a second outcome. Freezes go on meanwhile.
+            _say("beacon round is not there", wave.name, error)
+            self._is_beacon_down = True
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._try_beacon)
             return
-        try:
-            await self._sequencer.run(lambda unit: draw_wave(unit, wave.name, evidence))
-        except Corrupt as error:
-            _log.error("wave cannot be drawn", wave=str(wave.name), reason=error.reason, cause=error.message)
-            self._waiting.add(wave.name)
-            asyncio.get_running_loop().call_later(60 * _RETRY_SECONDS, self._retry, wave.name)
-            return
+        await self._sequencer.run(lambda unit: draw_wave(unit, wave.name, evidence))
         _log.info("wave drawn", wave=str(wave.name))
 
-    def _retry(self, name: WaveName) -> None:
-        self._waiting.discard(name)
+    def _try_beacon(self) -> None:
+        self._is_beacon_down = False
+        self.wake()
+
+    def _hold(self, name: WaveName | ShiftName, seconds: float) -> None:
+        self._held.add(name)
+        asyncio.get_running_loop().call_later(seconds, self._release, name)
+
+    def _release(self, name: WaveName | ShiftName) -> None:
+        self._held.discard(name)
         self.wake()
 
     async def _sleep_until(self, due: datetime) -> None:
@@ -135,3 +147,10 @@ class Conductor:
         finally:
             sleeping.cancel()
             waking.cancel()
+
+
+def _say(what: str, name: object, error: Exception) -> None:
+    if isinstance(error, AssignError):
+        _log.error(what, name=str(name), reason=error.reason, cause=error.message)
+    else:
+        _log.error(what, name=str(name), exc_info=error)

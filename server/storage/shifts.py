@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from assign.errors import NotFound
@@ -14,7 +14,8 @@ from assign.names import PersonId, Port, ShiftId, ShiftName
 from assign.person import Pseudonym
 from assign.roster import RosterEntry
 from assign.wave import Calendar
-from server.storage.schema import roster_entry, shift
+from server.storage.schema import roster_entry, shift, wave
+from server.storage.waves import WaveState
 
 __all__ = [
     "Rostered",
@@ -27,6 +28,8 @@ __all__ = [
     "load_shift",
     "mark_absent",
     "mark_closed",
+    "next_closing",
+    "open_shifts",
     "overlapping_duties",
     "overlapping_shift",
 ]
@@ -103,6 +106,29 @@ def overlapping_shift(connection: Connection, port: Port, start: datetime, end: 
     """A shift of `port` that overlaps `start <= t < end`; shifts of a port never overlap."""
     statement = select(shift.c.shift).where(shift.c.port == port, shift.c.start < end, shift.c.end > start).limit(1)
     return connection.execute(statement).scalar_one_or_none()
+
+
+def open_shifts(connection: Connection, port: Port) -> list[StoredShift]:
+    """The shifts of `port` that are not closed, by start."""
+    statement = select(shift).where(shift.c.port == port, shift.c.closed.is_(False)).order_by(shift.c.start)
+    return [_to_shift(row) for row in connection.execute(statement).mappings()]
+
+
+def next_closing(connection: Connection, port: Port, *, besides: Collection[object]) -> StoredShift | None:
+    """The shift of `port` that is to be closed next, `besides` those; one that waits for a draw is not."""
+    waiting = wave.c.state.in_([WaveState.PLANNED, WaveState.FROZEN])
+    statement = (
+        select(shift)
+        .where(
+            shift.c.port == port,
+            shift.c.closed.is_(False),
+            ~exists().where(wave.c.port == shift.c.port, wave.c.shift == shift.c.shift, waiting),
+        )
+        .order_by(shift.c.close_time)
+        .limit(len(besides) + 1)
+    )
+    found = map(_to_shift, connection.execute(statement).mappings())
+    return next((one for one in found if one.name not in besides), None)
 
 
 def add_shift(connection: Connection, stored: StoredShift) -> None:

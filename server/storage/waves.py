@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from assign.errors import NotFound
@@ -27,7 +27,8 @@ __all__ = [
     "find_replacement",
     "list_waves",
     "load_wave",
-    "pending_waves",
+    "next_frozen",
+    "next_planned",
     "replacements_of",
     "waves_of",
 ]
@@ -133,22 +134,29 @@ def list_waves(connection: Connection, name: ShiftName, *, after: datetime | Non
     return [_to_wave(row) for row in connection.execute(statement).mappings()]
 
 
-def pending_waves(connection: Connection, port: Port, *, limit: int) -> list[StoredWave]:
-    """Waves of a port that are still to be frozen or drawn, by start: the earliest `limit`."""
-    statement = (
-        select(wave)
-        .where(wave.c.port == port, wave.c.state.in_([WaveState.PLANNED, WaveState.FROZEN]))
-        .order_by(wave.c.start)
-        .limit(limit)
-    )
-    return [_to_wave(row) for row in connection.execute(statement).mappings()]
+def next_planned(connection: Connection, port: Port, *, besides: Collection[object]) -> StoredWave | None:
+    """The wave of a port that is to be frozen next, `besides` those."""
+    return _first(connection, port, WaveState.PLANNED, wave.c.freeze_time, besides)
+
+
+def next_frozen(connection: Connection, port: Port, *, besides: Collection[object]) -> StoredWave | None:
+    """The earliest wave of a port that is frozen and not drawn, `besides` those."""
+    return _first(connection, port, WaveState.FROZEN, wave.c.start, besides)
+
+
+def _first(
+    connection: Connection, port: Port, state: WaveState, order: ColumnElement[Any], besides: Collection[object]
+) -> StoredWave | None:
+    statement = select(wave).where(wave.c.port == port, wave.c.state == state).order_by(order).limit(len(besides) + 1)
+    found = map(_to_wave, connection.execute(statement).mappings())
+    return next((one for one in found if one.name not in besides), None)
 
 
 def drawn_since(connection: Connection, port: Port, start: datetime) -> list[StoredWave]:
-    """Drawn waves of a port that start at or after `start`, by start."""
+    """Drawn waves of a port with any slot that start at or after `start`, by start."""
     statement = (
         select(wave)
-        .where(wave.c.port == port, wave.c.state == WaveState.DRAWN, wave.c.start >= start)
+        .where(wave.c.port == port, wave.c.state == WaveState.DRAWN, wave.c.start >= start, wave.c.slot_count > 0)
         .order_by(wave.c.start)
     )
     return [_to_wave(row) for row in connection.execute(statement).mappings()]
