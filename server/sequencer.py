@@ -2,6 +2,8 @@
 
 Group commit: whatever waits while a commit is on its way to the disk shares the next one. An action that
 fails is rolled back alone; a commit that fails fails every action in it, and none is acknowledged.
+
+Time never goes back in the log: while the clock is behind what was logged last, that is the time of every action.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from assign.errors import AssignError, Exhausted, Unavailable
 from assign.names import Port
 from server.clock import Clock
-from server.storage.ledger import Ledger
+from server.storage.ledger import Ledger, last_time
 from server.storage.sqlite import begin_immediate
 from server.storage.unit import Services, Unit
 
@@ -49,10 +51,17 @@ class Sequencer:
         self._services = services
         self._clock = clock
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_MAX_WAITING)
+        self._latest = clock.now()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     def start(self) -> None:
-        """Start the writer thread."""
+        """Start the writer thread. Raises Corrupt where the log cannot be read."""
+        with self._engine.connect() as connection:
+            for port in self._services.ports:
+                self._latest = max(self._latest, last_time(connection, Port(port)) or self._latest)
+            connection.rollback()
+        if self._latest > self._clock.now():
+            _log.warning("clock is behind the log", logged=self._latest.isoformat())
         self._thread.start()
 
     async def stop(self) -> None:
@@ -105,8 +114,13 @@ class Sequencer:
             for ledger in ledgers.values():
                 ledger.flush()
             connection.exec_driver_sql("COMMIT")
-        except (DBAPIError, AssignError) as error:
-            _log.error("commit failed", error=type(error).__name__, cause=str(getattr(error, "orig", error)))
+        except Exception as error:
+            if isinstance(error, DBAPIError | AssignError):
+                _log.error("commit failed", error=type(error).__name__, cause=str(getattr(error, "orig", error)))
+            else:
+                _log.exception("commit failed")  # a bug; but without its writer the server would hang, not fail
+            # What the actions of this batch read of each other never was.
+            self._services.drawn_waves.forget()
             failure = Unavailable("STORE_UNAVAILABLE", "The store cannot write now; nothing was changed. Try again.")
             outcomes = [(job, None, failure) for job in batch]
         finally:
@@ -120,7 +134,8 @@ class Sequencer:
         staged = {port: ledger.staged_count for port, ledger in ledgers.items()}
         connection.exec_driver_sql("SAVEPOINT action")
         try:
-            result = job.action(Unit(connection, self._services, ledgers, self._clock.now()))
+            self._latest = max(self._latest, self._clock.now())
+            result = job.action(Unit(connection, self._services, ledgers, self._latest))
         except Exception as error:
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
                 raise  # the store itself fails, and the whole batch with it

@@ -41,11 +41,15 @@ class DrawnWave:
 class DrawnWaves:
     """The most recently used drawn waves. For one thread: the sequencer's.
 
-    A wave has one outcome, so what is kept stays right even if the transaction that read it does not commit.
+    A wave has one outcome, so what is kept stays right as long as the draw it was read from is committed.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[WaveName, DrawnWave] = OrderedDict()
+
+    def forget(self) -> None:
+        """Keep nothing: a transaction failed, and what was read in it may not be in the store."""
+        self._kept.clear()
 
     def find(self, connection: Connection, keyring: Keyring, name: WaveName) -> DrawnWave | None:
         """The wave, None unless it is drawn. Raises NotFound (WAVE_UNKNOWN, SHIFT_UNKNOWN)."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.engine import Connection
 
+from assign.draw.commitment import is_freeze
 from assign.errors import Corrupt, InvalidInput, Unavailable
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
+from assign.log.entries import Entry
 from assign.log.merkle import RightEdge, leaf_hash
 from assign.log.note import NoteSigner
 from assign.log.tiles import MAX_ENTRY_BYTES, grow
 from assign.names import Port
 from server.storage.schema import log_entry, log_tile, port_log
 
-__all__ = ["Ledger", "read_entries", "read_head", "tile_reader"]
+__all__ = ["Ledger", "last_time", "read_entries", "read_head", "tile_reader"]
 
 _SELECT_TILE = select(log_tile.c.hashes).where(
     log_tile.c.port == bindparam("p"), log_tile.c.level == bindparam("l"), log_tile.c.tile == bindparam("t")
@@ -61,6 +64,16 @@ def read_entries(connection: Connection, port: Port, start: int, end: int) -> li
     if len(entries) != end - start:
         raise Corrupt("LOG_GAP", "An entry of the log is missing; restore from a backup and audit.")
     return entries
+
+
+def last_time(connection: Connection, port: Port) -> datetime | None:
+    """The time of the newest entry of a port's log that has one; None where there is none. Raises Corrupt."""
+    edge, _ = read_head(connection, port)
+    for position in range(edge.size - 1, -1, -1):
+        [entry] = read_entries(connection, port, position, position + 1)
+        if not is_freeze(entry):
+            return Entry.from_bytes(entry).time
+    return None
 
 
 class Ledger:
