@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from assign.draw.occupancy import WhyPassedOver
 from assign.draw.replacement import Substitution, choose_substitute
@@ -23,7 +24,7 @@ from server.storage.outcomes import Substituted, load_outcome, seal_context, sea
 from server.storage.persons import NOT_SCREENED, find_persons
 from server.storage.shifts import Rostered, list_roster, load_shift
 from server.storage.unit import Unit
-from server.storage.waves import StoredReplacement, StoredWave, approve, find_replacement, load_wave
+from server.storage.waves import StoredReplacement, StoredWave, approve, find_replacement, load_wave, replacements_of
 
 __all__ = ["approve_replacement"]
 
@@ -127,8 +128,8 @@ def _carry_out(
         for order, one in substitutions.items()
     ]
     sealed = seal_substitutions(unit.services.keyring, stored.wave, stored.replacement, substituted)
-    approved_by = PersonId(caller.id)
-    approve(unit.connection, stored, approved_by=approved_by, approved_time=unit.now, substitutions_sealed=sealed)
+    approved_by, approved_time = PersonId(caller.id), _approved_time(unit, stored)
+    approve(unit.connection, stored, approved_by=approved_by, approved_time=approved_time, substitutions_sealed=sealed)
     context = str(stored.wave.shift)
     requester = Caller("person", stored.requested_by, caller.role, frozenset())
     unit.record(
@@ -142,7 +143,13 @@ def _carry_out(
             "wave": str(stored.wave),
         },
     )
-    return replace(stored, approved_by=approved_by, approved_time=unit.now, substitutions_sealed=sealed)
+    return replace(stored, approved_by=approved_by, approved_time=approved_time, substitutions_sealed=sealed)
+
+
+def _approved_time(unit: Unit, stored: StoredReplacement) -> datetime:
+    """Now; but later than every other of the wave: one substitute may replace another, and the order counts."""
+    times = [one.approved_time for one in replacements_of(unit.connection, stored.wave) if one.approved_time]
+    return max([unit.now, *(time + timedelta(microseconds=1) for time in times)])
 
 
 def _to_json(order: OrderId, substitution: Substitution) -> Json:
