@@ -21,7 +21,9 @@ def load_occupancy(connection: Connection, keyring: Keyring, name: ShiftName, ro
     """The shift's occupancy by all draws and replacements so far. Raises Corrupt."""
     pseudonyms = {one.entry.person: one.pseudonym for one in roster}
     occupancy = Occupancy()
-    drawn: list[StoredWave] = [wave for wave in waves_of(connection, name) if wave.state is WaveState.DRAWN]
+    drawn: list[StoredWave] = [
+        wave for wave in waves_of(connection, name) if wave.state is WaveState.DRAWN and wave.slot_count
+    ]
     for wave in drawn:
         slots = {slot.order: slot for slot in slots_of_wave(connection, wave.name, [SlotState.DRAWN])}
         for order, team in load_drawn(keyring, wave).teams.items():
