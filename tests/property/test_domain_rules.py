@@ -22,8 +22,9 @@ from assign.errors import InvalidInput
 from assign.names import PersonId, Port, ShiftId, ShiftName, TerminalCode, WaveName, parse_wave_name
 from assign.person import Screening
 from assign.roster import RosterEntry, find_overlap
-from assign.rules.eligibility import Candidate, Need, Verdict, judge
+from assign.rules.eligibility import Candidate, Need, Verdict, judge, judge_all
 from assign.rules.reveal_window import Reader, RevealRefusal, check_reveal_window
+from assign.rules.verdict_table import judge_wave
 from assign.wave import Calendar
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -185,6 +186,13 @@ def test_eligible_means_that_nothing_stands_in_the_way(need: Need, candidate: Ca
         and all(end <= need.start or need.end <= start for start, end in candidate.busy)
     )
     assert (judge(need, candidate) is Verdict.ELIGIBLE) == eligible
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_needs, max_size=5), st.lists(_candidates, max_size=3, unique_by=lambda candidate: candidate.person))
+def test_whole_waves_are_judged_as_pairs_are(needs: list[Need], candidates: list[Candidate]) -> None:
+    """The fast table says what the rules say, letter by letter."""
+    assert judge_wave(needs, candidates) == judge_all(needs, candidates)
 
 
 @settings(max_examples=300, deadline=None)

@@ -14,8 +14,10 @@ on which of the valid assignments was drawn, so it tells nobody who opens what.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import numpy.typing as npt
@@ -55,12 +57,20 @@ def find_certificates(graph: Graph, seats: npt.NDArray[np.int32]) -> list[Certif
 
 
 class _Search:
-    """The alternating search over one assignment, which it changes only to fill a left-over team's first seat."""
+    """The alternating search over one assignment, which it changes only to fill a left-over team's first seat.
+
+    Sets of persons are integers with a bit for each: a step of the search is then one union, however large
+    the pools are, and a crowded wave of a thousand orders takes milliseconds.
+    """
 
     def __init__(self, graph: Graph, seats: npt.NDArray[np.int32]) -> None:
-        self._pools = [graph.indices[begin:end] for begin, end in zip(graph.indptr[:-1], graph.indptr[1:], strict=True)]
+        self._pools = [
+            _bits(graph.indices[begin:end], len(graph.capacity))
+            for begin, end in zip(graph.indptr[:-1], graph.indptr[1:], strict=True)
+        ]
         self._team_size: list[int] = graph.team_size.tolist()
-        self._room = graph.capacity.astype(np.int64)
+        self._room: list[int] = graph.capacity.tolist()
+        self._competitions: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.teams: list[list[int]] = []
         self._orders_of: list[list[int]] = [[] for _ in graph.capacity]
         position = 0
@@ -71,58 +81,106 @@ class _Search:
             for person in team:
                 self._orders_of[person].append(row)
                 self._room[person] -= 1
+        self._leads_to = [self._reach_of(person) for person in range(len(self._room))]
+        self._with_room = _union(1 << person for person, room in enumerate(self._room) if room > 0)
 
     def certificate(self, row: int) -> Certificate:
         for _ in range(self._team_size[row]):
-            reached_from, entered_by = self._reach(row)
-            free = next((person for person in reached_from if self._room[person] > 0), None)
-            if free is None:
+            reached, parent = self._search(row)
+            free = reached & self._with_room
+            if not free:
                 self._release(row)
-                return Certificate(row=row, rows=tuple(sorted(entered_by)), persons=tuple(sorted(reached_from)))
-            self._fill(row, free, reached_from, entered_by)
+                rows, persons = self._competition(reached)
+                return Certificate(row=row, rows=rows, persons=persons)
+            self._fill(row, _lowest(free), parent)
         raise AssignError("DRAW_NOT_MAXIMAL", "An order was left over although it could have been served.")
 
-    def _reach(self, row: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Each person reached with the order he was reached from; each other order with the person it has.
+    def _search(self, row: int) -> tuple[int, dict[int, int | None]]:
+        """Persons reached from `row`, and for each the person before him on the way; None: the order itself."""
+        reached = new = self._pools[row] & ~_union(1 << person for person in self.teams[row])
+        parent: dict[int, int | None] = dict.fromkeys(_persons(new))
+        while new:
+            person = _lowest(new)
+            new &= new - 1
+            fresh = self._leads_to[person] & ~reached
+            if fresh:
+                reached |= fresh
+                new |= fresh
+                parent.update(dict.fromkeys(_persons(fresh), person))
+        return reached, parent
 
-        Ends early, incomplete, when a person with room is reached.
-        """
-        unreached = np.ones(len(self._room), np.bool_)
-        reached_from: dict[int, int] = {}
-        entered_by: dict[int, int] = {}
-        queue = deque([row])
-        while queue:
-            order = queue.popleft()
-            pool = self._pools[order]
-            fresh = pool[unreached[pool]]
-            fresh = fresh[~np.isin(fresh, self.teams[order])] if len(fresh) else fresh
-            unreached[fresh] = False
-            for person in fresh.tolist():
-                reached_from[person] = order
-                for other in self._orders_of[person]:
-                    if other != row and other not in entered_by:
-                        entered_by[other] = person
-                        queue.append(other)
-            if (self._room[fresh] > 0).any():
-                break
-        return reached_from, entered_by
+    def _competition(self, reached: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The served orders that have the persons reached, and those persons; often the same for many orders."""
+        if reached not in self._competitions:
+            persons = tuple(_persons(reached))
+            rows = tuple(sorted({row for person in persons for row in self._orders_of[person]}))
+            self._competitions[reached] = (rows, persons)
+        return self._competitions[reached]
 
-    def _fill(self, row: int, free: int, reached_from: dict[int, int], entered_by: dict[int, int]) -> None:
-        """Give `row` one seat more along the path that ends at the person with room."""
-        person, order = free, reached_from[free]
+    def _reach_of(self, person: int) -> int:
+        """Whom the orders that have `person` could have instead."""
+        return _union(
+            self._pools[row] & ~_union(1 << mate for mate in self.teams[row]) for row in self._orders_of[person]
+        )
+
+    def _fill(self, row: int, free: int, parent: dict[int, int | None]) -> None:
+        """Give `row` one seat more along the path that ends at `free`, who has room."""
+        moves: list[tuple[int, int, int | None]] = []
+        person = free
+        while (before := parent[person]) is not None:
+            taker = next(
+                order
+                for order in self._orders_of[before]
+                if self._pools[order] >> person & 1 and person not in self.teams[order]
+            )
+            moves.append((taker, person, before))
+            person = before
+        moves.append((row, person, None))
+        for taker, gained, given_up in moves:
+            self._move(taker, gained, given_up)
         self._room[free] -= 1
-        while True:
-            self.teams[order].append(person)
-            self._orders_of[person].append(order)
-            if order == row:
-                return
-            person = entered_by[order]
-            self.teams[order].remove(person)
-            self._orders_of[person].remove(order)
-            order = reached_from[person]
+        self._refresh({taker for taker, _, _ in moves} | {row}, free)
+
+    def _move(self, row: int, gained: int, given_up: int | None) -> None:
+        if given_up is not None:
+            self.teams[row].remove(given_up)
+            self._orders_of[given_up].remove(row)
+        self.teams[row].append(gained)
+        self._orders_of[gained].append(row)
 
     def _release(self, row: int) -> None:
         for person in self.teams[row]:
             self._orders_of[person].remove(row)
             self._room[person] += 1
-        self.teams[row] = []
+        released, self.teams[row] = self.teams[row], []
+        for person in released:
+            self._refresh(set(), person)
+
+    def _refresh(self, rows: set[int], changed: int) -> None:
+        """Bring up to date what depends on the teams of `rows` and on the room of the person `changed`."""
+        self._competitions.clear()
+        for person in {changed} | {mate for row in rows for mate in self.teams[row]}:
+            self._leads_to[person] = self._reach_of(person)
+        mask = 1 << changed
+        self._with_room = self._with_room | mask if self._room[changed] > 0 else self._with_room & ~mask
+
+
+def _bits(positions: npt.NDArray[np.int32], size: int) -> int:
+    flags = np.zeros(size, np.bool_)
+    flags[positions] = True
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+
+
+def _union(masks: Iterable[int]) -> int:
+    return reduce(or_, masks, 0)
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
+
+
+def _persons(mask: int) -> list[int]:
+    """Positions of the bits in `mask`, ascending."""
+    data = np.frombuffer(mask.to_bytes(mask.bit_length() // 8 + 1, "little"), np.uint8)
+    positions: list[int] = np.flatnonzero(np.unpackbits(data, bitorder="little")).tolist()
+    return positions

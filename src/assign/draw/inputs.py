@@ -20,7 +20,8 @@ from assign.names import OrderId, SlotId, TerminalCode, check_id, check_terminal
 from assign.order import MAX_MINUTES, MAX_TIER, order_digest
 from assign.person import Pseudonym, Screening
 from assign.roster import MAX_CAPACITY
-from assign.rules.eligibility import RULES_VERSION, Candidate, Need, Verdict, judge_all
+from assign.rules.eligibility import RULES_VERSION, Candidate, Need, Verdict
+from assign.rules.verdict_table import judge_wave
 
 __all__ = ["FORMAT", "FrozenOrder", "FrozenPerson", "WaveInputs"]
 
@@ -272,7 +273,7 @@ class WaveInputs:
 
 
 def _judge(orders: list[FrozenOrder], persons: list[FrozenPerson]) -> list[str]:
-    return judge_all([order.need() for order in orders], [person.candidate for person in persons])
+    return judge_wave([order.need() for order in orders], [person.candidate for person in persons])
 
 
 # What is read back has been committed to by somebody who may be hostile: the draw must be able to rely on every type.

@@ -6,6 +6,7 @@ from assign.draw.constrained import eligible_positions, graph_of, seats_of
 from assign.draw.hall import find_certificates
 from assign.draw.inputs import WaveInputs
 from assign.draw.transcript import LeftOver, Transcript
+from assign.names import OrderId
 from assign.person import Pseudonym
 
 __all__ = ["replay_wave"]
@@ -27,13 +28,15 @@ def replay_wave(inputs: WaveInputs, key: bytes) -> Transcript:
         if drawn[0] >= 0:
             teams[row] = _persons(inputs, drawn)
     left_over = _too_small(inputs, graph.rows)
+    # A crowded wave leaves many orders over by one competition: name it once.
+    named: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[OrderId, ...], tuple[Pseudonym, ...]]] = {}
     for certificate in find_certificates(graph, seats):
+        found = (certificate.rows, certificate.persons)
+        if found not in named:
+            competing = tuple(inputs.orders[graph.rows[other]].order for other in certificate.rows)
+            named[found] = (competing, _persons(inputs, certificate.persons))
         row = graph.rows[certificate.row]
-        left_over[row] = LeftOver(
-            order=inputs.orders[row].order,
-            competing=tuple(inputs.orders[graph.rows[other]].order for other in certificate.rows),
-            persons=_persons(inputs, certificate.persons),
-        )
+        left_over[row] = LeftOver(order=inputs.orders[row].order, competing=named[found][0], persons=named[found][1])
     return Transcript(
         origin=inputs.origin,
         wave=inputs.wave,
