@@ -17,7 +17,7 @@ from server.storage.persons import load_person
 from server.storage.shifts import find_duty, load_shift
 from server.storage.unit import Unit
 
-__all__ = ["Inspection", "list_inspections", "reveal_assignment"]
+__all__ = ["Inspection", "Revealed", "list_inspections", "reveal_assignment"]
 
 _MESSAGES = {
     RevealRefusal.ROLE_NOT_INSPECTOR: "Only an inspector reads an assignment, and only his own.",
@@ -39,8 +39,21 @@ class Inspection:
     team: tuple[PersonId, ...]
 
 
-def reveal_assignment(unit: Unit, caller: Caller, name: AssignmentName) -> list[Inspection]:
-    """What the caller was drawn for in a wave, by start; empty where he was not drawn.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revealed:
+    """What a person was drawn for, and the look that it was.
+
+    Attributes:
+        inspections: by start; empty where he was not drawn.
+        log_index: position of this look's own entry in the port's log.
+    """
+
+    inspections: list[Inspection]
+    log_index: int
+
+
+def reveal_assignment(unit: Unit, caller: Caller, name: AssignmentName) -> Revealed:
+    """What the caller was drawn for in a wave.
 
     Raises Denied with a reason of `RevealRefusal`, NotFound (WAVE_UNKNOWN, SHIFT_UNKNOWN). No refusal depends
     on what was drawn.
@@ -67,8 +80,9 @@ def reveal_assignment(unit: Unit, caller: Caller, name: AssignmentName) -> list[
     )
     if refusal is not None or rostered is None or wave is None:
         raise _refuse(refusal or RevealRefusal.NOT_ON_DUTY)
-    unit.record(name.wave.shift.port, Kind.REVEAL, {"person": rostered.pseudonym, "wave": str(name.wave)})
-    return list_inspections(wave, wave.outcome(unit.connection, unit.services.keyring), name.person)
+    log_index = unit.record(name.wave.shift.port, Kind.REVEAL, {"person": rostered.pseudonym, "wave": str(name.wave)})
+    inspections = list_inspections(wave, wave.outcome(unit.connection, unit.services.keyring), name.person)
+    return Revealed(inspections=inspections, log_index=log_index)
 
 
 def _refuse(refusal: RevealRefusal) -> Denied:

@@ -56,6 +56,8 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[Role, ...]]]] = {
         "ListEntries": _OVERSIGHT,
         "GetInclusionProof": _OVERSIGHT,
         "GetConsistencyProof": _OVERSIGHT,
+        # An inspector gets the receipts of his own looks, and no other: the query looks at the entry.
+        "GetReceipt": (Role.INSPECTOR, *_OVERSIGHT),
     },
     "VerificationService": {
         "ExportBundle": _OVERSIGHT,

@@ -23,6 +23,7 @@ NARROWED: Final[Mapping[str, str]] = {
     "RevealAssignment": "his own, from the reveal on, while on duty and cleared",
     "ListAssignments": "once the wave has started",
     "ApproveReplacement": "never who requested it",
+    "GetReceipt": "an inspector for his own looks only",
 }
 """What the action behind a method asks beyond the role."""
 

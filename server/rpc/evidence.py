@@ -11,11 +11,13 @@ from assign.errors import InvalidInput, NotFound
 from assign.log.checkpoint import verify_checkpoint
 from assign.log.note import NoteVerifier
 from assign.log.tiles import prove_consistency, prove_inclusion, root_at
-from assign.names import Port, parse_port_name
+from assign.names import PersonId, Port, parse_port_name
 from assign.v1 import log_service_pb2 as log_pb2
 from assign.v1 import verification_service_pb2 as verification_pb2
+from server.auth.access import Role
 from server.auth.identity import Caller
 from server.queries.export_bundle import write_port_bundle
+from server.queries.read_receipt import Receipted, read_own_receipt, read_receipt
 from server.rpc.door import Door, Handlers, handler_of, stream_handler_of
 from server.rpc.paging import next_token, page_of
 from server.storage.ledger import read_entries, read_head, tile_reader
@@ -51,6 +53,7 @@ class Evidence:
                 "GetConsistencyProof": handler_of(
                     door, _LOG + "GetConsistencyProof", log_pb2.GetConsistencyProofRequest, self.get_consistency_proof
                 ),
+                "GetReceipt": handler_of(door, _LOG + "GetReceipt", log_pb2.GetReceiptRequest, self.get_receipt),
             },
             "assign.v1.VerificationService": {
                 "ExportBundle": stream_handler_of(
@@ -129,6 +132,19 @@ class Evidence:
             return log_pb2.ConsistencyProof(first_size=request.first_size, second_size=second, hashes=hashes)
 
         return await self._door.reader.run(query)
+
+    async def get_receipt(self, caller: Caller, request: log_pb2.GetReceiptRequest) -> log_pb2.Receipt:
+        """GetReceipt: an inspector gets those of his own looks."""
+        port = self._port(request.parent)
+
+        def query(connection: Connection) -> Receipted:
+            if caller.role is Role.INSPECTOR:
+                keyring = self._services.keyring
+                return read_own_receipt(connection, keyring, port, request.index, PersonId(caller.id))
+            return read_receipt(connection, port, request.index)
+
+        found = await self._door.reader.run(query)
+        return log_pb2.Receipt(index=found.index, entry=found.entry, proof=found.proof, tree_size=found.tree_size)
 
     async def export_bundle(
         self, _caller: Caller, request: verification_pb2.ExportBundleRequest

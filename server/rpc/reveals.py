@@ -71,8 +71,10 @@ class Reveals:
     async def reveal(self, caller: Caller, request: pb2.RevealAssignmentRequest) -> pb2.RevealAssignmentResponse:
         """RevealAssignment."""
         name = parse_assignment_name(request.name, field="name")
-        inspections = await self._door.act(lambda unit: reveal_assignment(unit, caller, name))
-        return pb2.RevealAssignmentResponse(assignment=present.assignment(name.wave, name.person, inspections))
+        revealed = await self._door.act(lambda unit: reveal_assignment(unit, caller, name))
+        return pb2.RevealAssignmentResponse(
+            assignment=present.assignment(name.wave, name.person, revealed.inspections), log_index=revealed.log_index
+        )
 
     async def list_assignments(
         self, caller: Caller, request: pb2.ListAssignmentsRequest

@@ -258,7 +258,7 @@ class Service:
     async def reveal(self, wave: WaveName, person: PersonId) -> list[Inspection]:
         """What the person reads of his own assignment."""
         name = AssignmentName(wave, person)
-        return await self.act(lambda unit: reveal_assignment(unit, inspector(person), name))
+        return (await self.act(lambda unit: reveal_assignment(unit, inspector(person), name))).inspections
 
     # Making things
 

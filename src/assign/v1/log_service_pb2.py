@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61ssign/v1/log_service.proto\x12\tassign.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\",\n\x14GetCheckpointRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"V\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\x0c\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x14\n\x0cverifier_key\x18\x04 \x01(\t\"f\n\x12ListEntriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x13\n\x0bstart_index\x18\x04 \x01(\x03\"\'\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"T\n\x13ListEntriesResponse\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.assign.v1.LogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x18GetInclusionProofRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"U\n\x0eInclusionProof\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\"a\n\x1aGetConsistencyProofRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nfirst_size\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0bsecond_size\x18\x03 \x01(\x03\"K\n\x10\x43onsistencyProof\x12\x12\n\nfirst_size\x18\x01 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\x12\x0e\n\x06hashes\x18\x03 \x03(\x0c\x32\x90\x04\n\nLogService\x12t\n\rGetCheckpoint\x12\x1f.assign.v1.GetCheckpointRequest\x1a\x15.assign.v1.Checkpoint\"+\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=ports/*}/log:checkpoint\x12v\n\x0bListEntries\x12\x1d.assign.v1.ListEntriesRequest\x1a\x1e.assign.v1.ListEntriesResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/{parent=ports/*}/log/entries\x12\x84\x01\n\x11GetInclusionProof\x12#.assign.v1.GetInclusionProofRequest\x1a\x19.assign.v1.InclusionProof\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/{parent=ports/*}/log:inclusionProof\x12\x8c\x01\n\x13GetConsistencyProof\x12%.assign.v1.GetConsistencyProofRequest\x1a\x1b.assign.v1.ConsistencyProof\"1\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=ports/*}/log:consistencyProofb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61ssign/v1/log_service.proto\x12\tassign.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\",\n\x14GetCheckpointRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"V\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\x0c\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x14\n\x0cverifier_key\x18\x04 \x01(\t\"f\n\x12ListEntriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x13\n\x0bstart_index\x18\x04 \x01(\x03\"\'\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"T\n\x13ListEntriesResponse\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.assign.v1.LogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x18GetInclusionProofRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"U\n\x0eInclusionProof\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06hashes\x18\x04 \x03(\x0c\"a\n\x1aGetConsistencyProofRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nfirst_size\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0bsecond_size\x18\x03 \x01(\x03\"K\n\x10\x43onsistencyProof\x12\x12\n\nfirst_size\x18\x01 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x03\x12\x0e\n\x06hashes\x18\x03 \x03(\x0c\"8\n\x11GetReceiptRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05index\x18\x02 \x01(\x03\"I\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x03\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\x12\x11\n\ttree_size\x18\x04 \x01(\x03\x32\x8a\x05\n\nLogService\x12t\n\rGetCheckpoint\x12\x1f.assign.v1.GetCheckpointRequest\x1a\x15.assign.v1.Checkpoint\"+\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=ports/*}/log:checkpoint\x12v\n\x0bListEntries\x12\x1d.assign.v1.ListEntriesRequest\x1a\x1e.assign.v1.ListEntriesResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/{parent=ports/*}/log/entries\x12\x84\x01\n\x11GetInclusionProof\x12#.assign.v1.GetInclusionProofRequest\x1a\x19.assign.v1.InclusionProof\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/{parent=ports/*}/log:inclusionProof\x12\x8c\x01\n\x13GetConsistencyProof\x12%.assign.v1.GetConsistencyProofRequest\x1a\x1b.assign.v1.ConsistencyProof\"1\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=ports/*}/log:consistencyProof\x12x\n\nGetReceipt\x12\x1c.assign.v1.GetReceiptRequest\x1a\x12.assign.v1.Receipt\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/{parent=ports/*}/log/entries/{index}:receiptb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['first_size']._loaded_options = None
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['first_size']._serialized_options = b'\342A\001\002'
+  _globals['_GETRECEIPTREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_GETRECEIPTREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_LOGSERVICE'].methods_by_name['GetCheckpoint']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['GetCheckpoint']._serialized_options = b'\202\323\344\223\002%\022#/v1/{parent=ports/*}/log:checkpoint'
   _globals['_LOGSERVICE'].methods_by_name['ListEntries']._loaded_options = None
@@ -51,6 +53,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGSERVICE'].methods_by_name['GetInclusionProof']._serialized_options = b'\202\323\344\223\002)\022\'/v1/{parent=ports/*}/log:inclusionProof'
   _globals['_LOGSERVICE'].methods_by_name['GetConsistencyProof']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['GetConsistencyProof']._serialized_options = b'\202\323\344\223\002+\022)/v1/{parent=ports/*}/log:consistencyProof'
+  _globals['_LOGSERVICE'].methods_by_name['GetReceipt']._loaded_options = None
+  _globals['_LOGSERVICE'].methods_by_name['GetReceipt']._serialized_options = b'\202\323\344\223\0022\0220/v1/{parent=ports/*}/log/entries/{index}:receipt'
   _globals['_GETCHECKPOINTREQUEST']._serialized_start=105
   _globals['_GETCHECKPOINTREQUEST']._serialized_end=149
   _globals['_CHECKPOINT']._serialized_start=151
@@ -69,6 +73,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=738
   _globals['_CONSISTENCYPROOF']._serialized_start=740
   _globals['_CONSISTENCYPROOF']._serialized_end=815
-  _globals['_LOGSERVICE']._serialized_start=818
-  _globals['_LOGSERVICE']._serialized_end=1346
+  _globals['_GETRECEIPTREQUEST']._serialized_start=817
+  _globals['_GETRECEIPTREQUEST']._serialized_end=873
+  _globals['_RECEIPT']._serialized_start=875
+  _globals['_RECEIPT']._serialized_end=948
+  _globals['_LOGSERVICE']._serialized_start=951
+  _globals['_LOGSERVICE']._serialized_end=1601
 # @@protoc_insertion_point(module_scope)

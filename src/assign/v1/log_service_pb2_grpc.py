@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LogServiceStub:
-    """A port's tamper-evident log. For supervisors and auditors.
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,15 @@ class LogServiceStub:
                 request_serializer=assign_dot_v1_dot_log__service__pb2.GetConsistencyProofRequest.SerializeToString,
                 response_deserializer=assign_dot_v1_dot_log__service__pb2.ConsistencyProof.FromString,
                 _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/assign.v1.LogService/GetReceipt',
+                request_serializer=assign_dot_v1_dot_log__service__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=assign_dot_v1_dot_log__service__pb2.Receipt.FromString,
+                _registered_method=True)
 
 
 class LogServiceServicer:
-    """A port's tamper-evident log. For supervisors and auditors.
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks.
     """
 
     def GetCheckpoint(self, request, context):
@@ -89,6 +94,14 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipt(self, request, context):
+        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
+        inspector gets those of his own `reveal` entries only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +125,11 @@ def add_LogServiceServicer_to_server(servicer, server):
                     request_deserializer=assign_dot_v1_dot_log__service__pb2.GetConsistencyProofRequest.FromString,
                     response_serializer=assign_dot_v1_dot_log__service__pb2.ConsistencyProof.SerializeToString,
             ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=assign_dot_v1_dot_log__service__pb2.GetReceiptRequest.FromString,
+                    response_serializer=assign_dot_v1_dot_log__service__pb2.Receipt.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'assign.v1.LogService', rpc_method_handlers)
@@ -121,7 +139,7 @@ def add_LogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LogService:
-    """A port's tamper-evident log. For supervisors and auditors.
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks.
     """
 
     @staticmethod
@@ -222,6 +240,33 @@ class LogService:
             '/assign.v1.LogService/GetConsistencyProof',
             assign_dot_v1_dot_log__service__pb2.GetConsistencyProofRequest.SerializeToString,
             assign_dot_v1_dot_log__service__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assign.v1.LogService/GetReceipt',
+            assign_dot_v1_dot_log__service__pb2.GetReceiptRequest.SerializeToString,
+            assign_dot_v1_dot_log__service__pb2.Receipt.FromString,
             options,
             channel_credentials,
             insecure,

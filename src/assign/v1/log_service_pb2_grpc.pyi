@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LogServiceStub:
-    """A port's tamper-evident log. For supervisors and auditors."""
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,10 +41,14 @@ class LogServiceStub:
     """RFC 6962 audit path of one entry."""
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_log_service_pb2.GetConsistencyProofRequest, _log_service_pb2.ConsistencyProof]
     """RFC 6962 consistency proof between two sizes."""
+    GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_service_pb2.GetReceiptRequest, _log_service_pb2.Receipt]
+    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
+    inspector gets those of his own `reveal` entries only.
+    """
 
 @_typing.type_check_only
 class LogServiceAsyncStub(LogServiceStub):
-    """A port's tamper-evident log. For supervisors and auditors."""
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_log_service_pb2.GetCheckpointRequest, _log_service_pb2.Checkpoint]  # type: ignore[assignment]
@@ -55,9 +59,13 @@ class LogServiceAsyncStub(LogServiceStub):
     """RFC 6962 audit path of one entry."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_log_service_pb2.GetConsistencyProofRequest, _log_service_pb2.ConsistencyProof]  # type: ignore[assignment]
     """RFC 6962 consistency proof between two sizes."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_log_service_pb2.GetReceiptRequest, _log_service_pb2.Receipt]  # type: ignore[assignment]
+    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
+    inspector gets those of his own `reveal` entries only.
+    """
 
 class LogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """A port's tamper-evident log. For supervisors and auditors."""
+    """A port's tamper-evident log. For supervisors and auditors, and for inspectors the receipts of their own looks."""
 
     @_abc_1.abstractmethod
     def GetCheckpoint(
@@ -90,5 +98,15 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_log_service_pb2.ConsistencyProof, _abc.Awaitable[_log_service_pb2.ConsistencyProof]]:
         """RFC 6962 consistency proof between two sizes."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _log_service_pb2.GetReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_service_pb2.Receipt, _abc.Awaitable[_log_service_pb2.Receipt]]:
+        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
+        inspector gets those of his own `reveal` entries only.
+        """
 
 def add_LogServiceServicer_to_server(servicer: LogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

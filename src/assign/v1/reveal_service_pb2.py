@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssign/v1/reveal_service.proto\x12\tassign.v1\x1a\x19\x61ssign/v1/resources.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"-\n\x17RevealAssignmentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"E\n\x18RevealAssignmentResponse\x12)\n\nassignment\x18\x01 \x01(\x0b\x32\x15.assign.v1.Assignment\"U\n\x16ListAssignmentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x17ListAssignmentsResponse\x12*\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x15.assign.v1.Assignment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x19RequestReplacementRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x0breplacement\x18\x02 \x01(\x0b\x32\x16.assign.v1.ReplacementB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x19\x41pproveReplacementRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x32\xde\x04\n\rRevealService\x12\xa0\x01\n\x10RevealAssignment\x12\".assign.v1.RevealAssignmentRequest\x1a#.assign.v1.RevealAssignmentResponse\"C\x82\xd3\xe4\x93\x02=\"8/v1/{name=ports/*/shifts/*/waves/*/assignments/*}:reveal:\x01*\x12\x93\x01\n\x0fListAssignments\x12!.assign.v1.ListAssignmentsRequest\x1a\".assign.v1.ListAssignmentsResponse\"9\x82\xd3\xe4\x93\x02\x33\x12\x31/v1/{parent=ports/*/shifts/*/waves/*}/assignments\x12\x88\x01\n\x12RequestReplacement\x12$.assign.v1.RequestReplacementRequest\x1a\x16.assign.v1.Replacement\"4\x82\xd3\xe4\x93\x02.\")/v1/{parent=ports/*}/replacements:request:\x01*\x12\x88\x01\n\x12\x41pproveReplacement\x12$.assign.v1.ApproveReplacementRequest\x1a\x16.assign.v1.Replacement\"4\x82\xd3\xe4\x93\x02.\")/v1/{name=ports/*/replacements/*}:approve:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssign/v1/reveal_service.proto\x12\tassign.v1\x1a\x19\x61ssign/v1/resources.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"-\n\x17RevealAssignmentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"X\n\x18RevealAssignmentResponse\x12)\n\nassignment\x18\x01 \x01(\x0b\x32\x15.assign.v1.Assignment\x12\x11\n\tlog_index\x18\x02 \x01(\x03\"U\n\x16ListAssignmentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x17ListAssignmentsResponse\x12*\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32\x15.assign.v1.Assignment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x19RequestReplacementRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x0breplacement\x18\x02 \x01(\x0b\x32\x16.assign.v1.ReplacementB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x19\x41pproveReplacementRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x32\xde\x04\n\rRevealService\x12\xa0\x01\n\x10RevealAssignment\x12\".assign.v1.RevealAssignmentRequest\x1a#.assign.v1.RevealAssignmentResponse\"C\x82\xd3\xe4\x93\x02=\"8/v1/{name=ports/*/shifts/*/waves/*/assignments/*}:reveal:\x01*\x12\x93\x01\n\x0fListAssignments\x12!.assign.v1.ListAssignmentsRequest\x1a\".assign.v1.ListAssignmentsResponse\"9\x82\xd3\xe4\x93\x02\x33\x12\x31/v1/{parent=ports/*/shifts/*/waves/*}/assignments\x12\x88\x01\n\x12RequestReplacement\x12$.assign.v1.RequestReplacementRequest\x1a\x16.assign.v1.Replacement\"4\x82\xd3\xe4\x93\x02.\")/v1/{parent=ports/*}/replacements:request:\x01*\x12\x88\x01\n\x12\x41pproveReplacement\x12$.assign.v1.ApproveReplacementRequest\x1a\x16.assign.v1.Replacement\"4\x82\xd3\xe4\x93\x02.\")/v1/{name=ports/*/replacements/*}:approve:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,15 +59,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVEALASSIGNMENTREQUEST']._serialized_start=135
   _globals['_REVEALASSIGNMENTREQUEST']._serialized_end=180
   _globals['_REVEALASSIGNMENTRESPONSE']._serialized_start=182
-  _globals['_REVEALASSIGNMENTRESPONSE']._serialized_end=251
-  _globals['_LISTASSIGNMENTSREQUEST']._serialized_start=253
-  _globals['_LISTASSIGNMENTSREQUEST']._serialized_end=338
-  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_start=340
-  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_end=434
-  _globals['_REQUESTREPLACEMENTREQUEST']._serialized_start=436
-  _globals['_REQUESTREPLACEMENTREQUEST']._serialized_end=562
-  _globals['_APPROVEREPLACEMENTREQUEST']._serialized_start=564
-  _globals['_APPROVEREPLACEMENTREQUEST']._serialized_end=637
-  _globals['_REVEALSERVICE']._serialized_start=640
-  _globals['_REVEALSERVICE']._serialized_end=1246
+  _globals['_REVEALASSIGNMENTRESPONSE']._serialized_end=270
+  _globals['_LISTASSIGNMENTSREQUEST']._serialized_start=272
+  _globals['_LISTASSIGNMENTSREQUEST']._serialized_end=357
+  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_start=359
+  _globals['_LISTASSIGNMENTSRESPONSE']._serialized_end=453
+  _globals['_REQUESTREPLACEMENTREQUEST']._serialized_start=455
+  _globals['_REQUESTREPLACEMENTREQUEST']._serialized_end=581
+  _globals['_APPROVEREPLACEMENTREQUEST']._serialized_start=583
+  _globals['_APPROVEREPLACEMENTREQUEST']._serialized_end=656
+  _globals['_REVEALSERVICE']._serialized_start=659
+  _globals['_REVEALSERVICE']._serialized_end=1265
 # @@protoc_insertion_point(module_scope)
