@@ -14,13 +14,14 @@ from assign.encoding import sha256
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.entries import Entry, Kind
 from assign.log.merkle import leaf_hash, root_of
+from assign.names import PersonId
 from assign.v1 import verification_service_pb2
 from assign.verify.bundle import read_bundle, write_bundle
 from server.auth.log_key import load_log_key
 from server.demo.choices import Choices
 from server.demo.notary import Saved, check_saved
 from server.demo.processes import Finished, run_assign, run_assign_verify
-from server.demo.replayed import Replayed, replay_bundle
+from server.demo.replayed import Line, Replayed, profile_of, replay_bundle
 from server.demo.stage import Stage
 from server.demo.workplace import AUDITOR, Workplace
 
@@ -100,12 +101,17 @@ def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Replayed
     return replayed
 
 
-def _sets_read(stage: Stage, shift: str) -> list[list[tuple[str, str]]]:
-    by_person: dict[str, list[tuple[str, str]]] = defaultdict(list)
+def _sets_read(stage: Stage, shift: str) -> list[Line]:
+    entries = {entry.person: entry for roster in stage.day.rosters.values() for entry in roster}
+    recused = {person.person: person.recused_parties for person in stage.day.persons}
+    by_person: dict[PersonId, list[tuple[str, str]]] = defaultdict(list)
     for (wave, person), answer in stage.journal.answers.items():
         if wave.startswith(f"{shift}/") and answer:
             by_person[person] += [(wave, one.order) for one in answer]
-    return sorted(sorted(pairs) for pairs in by_person.values())
+    return sorted(
+        (profile_of(entries[one].terminals, entries[one].qualifications, recused[one]), sorted(pairs))
+        for one, pairs in by_person.items()
+    )
 
 
 def _check_absences(stage: Stage, replayed: Replayed) -> None:

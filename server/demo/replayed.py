@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assign.draw.beacon import beacon_value
@@ -17,7 +18,11 @@ from assign.person import Pseudonym
 from assign.rules.eligibility import Verdict
 from assign.verify.bundle import Bundle
 
-__all__ = ["Replayed", "Unserved", "replay_bundle"]
+__all__ = ["Line", "Replayed", "Unserved", "profile_of", "replay_bundle"]
+
+
+Line = tuple[str, list[tuple[str, str]]]
+"""What is known of somebody, and the (wave, order) pairs he was drawn for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +52,28 @@ class Replayed:
     Attributes:
         teams: the pseudonyms drawn for each order, by wave.
         absent_at_freeze: how many people each wave's freeze left out as absent.
+        profiles: `profile_of` everybody in the opened inputs.
     """
 
     teams: dict[str, dict[OrderId, frozenset[Pseudonym]]]
     absent_at_freeze: dict[str, int]
     unserved: tuple[Unserved, ...]
+    profiles: dict[Pseudonym, str]
 
-    def sets_of_orders(self, shift: str) -> list[list[tuple[str, str]]]:
-        """For everybody who was drawn in a shift, his (wave, order) pairs; nobody's name, sorted."""
+    def sets_of_orders(self, shift: str) -> list[Line]:
+        """For everybody who was drawn in a shift, what is known of him and his (wave, order) pairs; sorted."""
         by_person: dict[Pseudonym, list[tuple[str, str]]] = defaultdict(list)
         for wave, teams in self.teams.items():
             if wave.startswith(f"{shift}/"):
                 for order, team in teams.items():
                     for person in team:
                         by_person[person].append((wave, order))
-        return sorted(sorted(pairs) for pairs in by_person.values())
+        return sorted((self.profiles[person], sorted(pairs)) for person, pairs in by_person.items())
+
+
+def profile_of(terminals: Iterable[str], qualifications: Iterable[str], recused: Iterable[str]) -> str:
+    """What tells people apart on both sides: pseudonyms hide who is who, not what he can do."""
+    return " ".join([*sorted(terminals), "/", *sorted(qualifications), "/", *sorted(recused)])
 
 
 def replay_bundle(bundle: Bundle) -> Replayed:
@@ -82,6 +94,7 @@ def replay_bundle(bundle: Bundle) -> Replayed:
     teams = {}
     absent = {}
     unserved: list[Unserved] = []
+    profiles: dict[Pseudonym, str] = {}
     for wave in bundle.waves:
         inputs = WaveInputs.from_bytes(bundle.inputs(wave) or b"")
         key = _key(freezes[wave], draws[wave], masters[inputs.shift], inputs)
@@ -91,7 +104,9 @@ def replay_bundle(bundle: Bundle) -> Replayed:
         }
         absent[wave] = sum(person.candidate.absent for person in inputs.persons)
         unserved += _unserved(inputs, transcript)
-    return Replayed(teams, absent, tuple(unserved))
+        people = [person.candidate for person in inputs.persons]
+        profiles |= {one.person: profile_of(one.terminals, one.qualifications, one.recused_parties) for one in people}
+    return Replayed(teams, absent, tuple(unserved), profiles)
 
 
 def _unserved(inputs: WaveInputs, transcript: Transcript) -> list[Unserved]:
