@@ -141,9 +141,7 @@ class Reveals:
 
         waves = await self._door.reader.run(query)
         last = rfc3339(waves[-1].start_time.ToDatetime(UTC)) if waves else ""
-        return waves_pb2.ListWavesResponse(
-            waves=waves, next_page_token=next_token(listed, page, len(waves), last)
-        )
+        return waves_pb2.ListWavesResponse(waves=waves, next_page_token=next_token(listed, page, len(waves), last))
 
 
 def _present(connection: Connection, stored: StoredWave) -> resources_pb2.Wave:

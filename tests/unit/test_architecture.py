@@ -49,7 +49,7 @@ LAYERS = (
     {"review"},
     {"verify"},
     {"selftest"},
-    {"cli"},
+    {"cli", "receipt_cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

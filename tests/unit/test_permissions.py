@@ -122,7 +122,14 @@ def test_only_inspectors_reveal() -> None:
 
 def test_inspector_sees_no_orders_slots_rosters_or_log() -> None:
     """What he could learn ahead of the reveal is not shown to him."""
-    assert _callable(Role.INSPECTOR) == {"GetShift", "GetWave", "ListWaves", "RevealAssignment", "ReportAbsence"}
+    assert _callable(Role.INSPECTOR) == {
+        "GetReceipt",
+        "GetShift",
+        "GetWave",
+        "ListWaves",
+        "ReportAbsence",
+        "RevealAssignment",
+    }
 
 
 def test_systems_see_no_persons() -> None:
