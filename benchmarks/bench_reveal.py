@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -84,13 +83,15 @@ async def _measure(directory: Path) -> dict[str, list[list[float]]]:
     async with served_port(directory) as port:
         certs = port.workplace.run / "certs"
         arguments = [str(certs / name) for name in ("server.pem", "server.key", "authority.pem")]
-        child = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, *arguments, stdout=asyncio.subprocess.PIPE
+        )
         try:
             assert child.stdout is not None
-            return await _compare(port, f"127.0.0.1:{child.stdout.readline().strip()}")
+            return await _compare(port, f"127.0.0.1:{(await child.stdout.readline()).decode().strip()}")
         finally:
             child.terminate()
-            child.wait()
+            await child.wait()
 
 
 def _rate(rounds: list[list[float]]) -> float:

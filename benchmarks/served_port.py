@@ -53,7 +53,8 @@ async def served_port(directory: Path) -> AsyncIterator[ServedPort]:
     day = make_port_day(shipped_declarations(), DayPlan(shift_count=1, order_count=150, inspector_count=60))
     workplace = Workplace(directory, day)
     shift = day.shifts[0]
-    with workplace.prepare(shift.start - timedelta(hours=10)) as clock, Processes(workplace.logs, keep=False) as processes:
+    evening = shift.start - timedelta(hours=10)
+    with workplace.prepare(evening) as clock, Processes(workplace.logs, keep=False) as processes:
         address = workplace.start_server(processes, workplace.start_parties(processes))
         clients = Clients(address, workplace.certificates)
         try:
@@ -75,9 +76,10 @@ async def served_port(directory: Path) -> AsyncIterator[ServedPort]:
 
 async def _fill(clients: Clients, messages: Messages, day: PortDay) -> None:
     shift = day.shifts[0]
-    await clients.of(ROSTER_OFFICER).rosters.OpenShift(messages.open_shift(shift))
+    rosters = clients.of(ROSTER_OFFICER).rosters
+    await rosters.OpenShift(messages.open_shift(shift))
     await clients.of(SECURITY_OFFICER).persons.BatchImportPersons(messages.import_persons(day.persons))
-    await clients.of(ROSTER_OFFICER).rosters.BatchImportRoster(messages.import_roster(shift.shift, day.rosters[shift.shift]))
+    await rosters.BatchImportRoster(messages.import_roster(shift.shift, day.rosters[shift.shift]))
     await clients.of(DECLARATIONS).orders.BatchImportOrders(messages.import_orders(day.orders))
     for terminal in day.plan.terminals:
         slots = [slot for slot in day.slots if slot.terminal == terminal]
@@ -88,6 +90,7 @@ async def _fill(clients: Clients, messages: Messages, day: PortDay) -> None:
 
 async def _await_state(clients: Clients, wave: str, state: resources_pb2.Wave.State.ValueType) -> None:
     waves = clients.of(SUPERVISOR).waves
+    request = wave_service_pb2.GetWaveRequest(name=wave)
     async with asyncio.timeout(30):
-        while (await waves.GetWave(wave_service_pb2.GetWaveRequest(name=wave))).state != state:
+        while (await waves.GetWave(request)).state != state:  # noqa: ASYNC110 - no event: the server is another process
             await asyncio.sleep(_POLL_SECONDS)
