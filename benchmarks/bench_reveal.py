@@ -33,7 +33,7 @@ async def _serve_echo(files: TlsFiles) -> None:
         return data
 
     server = grpc.aio.server()
-    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
     port = server.add_secure_port("127.0.0.1:0", server_credentials(files))
     await server.start()
@@ -45,7 +45,7 @@ async def _serve_echo(files: TlsFiles) -> None:
 async def _load(address: str, method: str, request: bytes, files: TlsFiles, seconds: float) -> list[float]:
     """Seconds of each call, with a fixed number in flight."""
     async with grpc.aio.secure_channel(address, channel_credentials(files)) as channel:
-        call = channel.unary_unary(method)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
         await call(request)
         took: list[float] = []
         end = time.perf_counter() + seconds
