@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from assign.errors import AssignError, InvalidInput
 from assign.names import check_port, check_terminal
 from server.escrow.custodians import EscrowConfig
+from server.mirror.settings import MirrorConfig
 
 __all__ = ["BeaconConfig", "Config", "PortConfig", "TlsConfig", "load_config"]
 
@@ -79,6 +80,7 @@ class Config(_Strict):
     tls: TlsConfig
     beacon: BeaconConfig
     escrow: EscrowConfig | None = None
+    mirror: MirrorConfig | None = None
     ports: Annotated[list[PortConfig], Field(min_length=1)]
     max_message_bytes: Annotated[int, Field(ge=65_536, le=256 * 2**20)] = 16 * 2**20
 
