@@ -16,6 +16,7 @@ import typer
 
 from assign.cli import register as register_verify
 from assign.names import Port
+from assign.receipt_cli import app as receipt_app
 from assign.selftest.cli import register as register_selftest
 from server.auth.cli import app as certs_app
 from server.auth.cli_errors import shown_errors
@@ -25,6 +26,7 @@ from server.config import Config, load_config
 from server.demo.cli import demo
 from server.escrow.cli import app as escrow_app
 from server.escrow.process_memory import forbid_core_dumps
+from server.mirror.cli import app as mirror_app
 from server.queries.export_bundle import write_port_bundle
 from server.storage.migrate import current_revision, migrate, newest_revision
 from server.storage.sqlite import open_readers, open_writer
@@ -42,6 +44,8 @@ app.add_typer(beacon_app, name="beacon")
 app.add_typer(certs_app, name="certs")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(keys_app, name="keys")
+app.add_typer(mirror_app, name="mirror")
+app.add_typer(receipt_app, name="receipt")
 app.add_typer(witness_app, name="witness")
 register_verify(app)
 register_selftest(app)
