@@ -234,7 +234,7 @@ class Site:
 
     def write_config(self) -> None:
         """Write the configuration file."""
-        urls = {name: f"http://{self._addresses[name]}" for name in PARTIES}
+        urls = {name: f"http://{self._addresses.get(name, '127.0.0.1:9')}" for name in PARTIES}
         self.config.write_text(_config_toml(self.store, urls, self._settings))
 
     def _run(self, name: str, *arguments: str) -> str:
