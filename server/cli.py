@@ -15,6 +15,7 @@ import structlog
 import typer
 
 from assign.cli import register as register_verify
+from assign.errors import NotFound
 from assign.names import Port
 from assign.receipt_cli import app as receipt_app
 from assign.selftest.cli import register as register_selftest
@@ -29,7 +30,7 @@ from server.escrow.process_memory import forbid_core_dumps
 from server.mirror.cli import app as mirror_app
 from server.queries.export_bundle import write_port_bundle
 from server.storage.migrate import current_revision, migrate, newest_revision
-from server.storage.sqlite import open_readers, open_writer
+from server.storage.sqlite import open_readers, open_writer, store_errors, store_exists
 from server.wiring import CODE_VERSION, build_services, running_server
 from server.witness.cli import app as witness_app
 
@@ -72,6 +73,7 @@ async def _serve(config: Config) -> None:
         clock = "system clock" if config.clock_file is None else "STEERED clock: a test, never evidence"
         typer.echo(f"{CODE_VERSION}, store {config.store}, {clock}")
         typer.echo(_escrow_in_words(config))
+        typer.echo(_witnesses_in_words(config))
         for port, verifier in running.verifiers.items():
             typer.echo(f"log of {port}: {verifier.vkey()}")
         # Whoever starts the server as a child waits for this line.
@@ -84,6 +86,14 @@ def _escrow_in_words(config: Config) -> str:
     if config.escrow is None:
         return "NO ESCROW: if the key file is lost, open shifts can be neither drawn nor closed"
     return f"escrow: {config.escrow.in_words()} together open a shift's master seed"
+
+
+def _witnesses_in_words(config: Config) -> str:
+    witnesses = config.witnesses
+    if witnesses is None:
+        return "NO WITNESSES: nobody outside can tell when a freeze was written, or that the log was never forked"
+    otherwise = "else the wave is missed" if witnesses.strict else "else the log says that the guarantee is weaker"
+    return f"witnesses: {witnesses.in_words()} cosign each freeze before its draw, {otherwise}"
 
 
 def _log_to_stderr() -> None:
@@ -113,10 +123,11 @@ def export(
         services = build_services(loaded)
         if code not in services.signers:
             raise typer.BadParameter(f"{code} is not configured")
+        _require_store(loaded)
         readers = open_readers(loaded.store)
         partial = out.with_name(out.name + ".partial")
         try:
-            with readers.connect() as connection, partial.open("wb") as file:
+            with store_errors(), readers.connect() as connection, partial.open("wb") as file:
                 connection.exec_driver_sql("BEGIN")
                 vkey = services.signers[code].verifier().vkey()
                 digest = write_port_bundle(connection, services.keyring, code, vkey, file)
@@ -135,12 +146,21 @@ def migrate_store(
 ) -> None:
     """Bring the store to this software's schema (`serve` does so as well)."""
     with shown_errors():
-        engine = open_writer(load_config(config).store)
-        before = current_revision(engine) or "none"
-        if not dry_run:
+        store = load_config(config).store
+        # Opening a store that is not there would make it.
+        engine = None if dry_run and not store_exists(store) else open_writer(store)
+        before = current_revision(engine) if engine is not None else ""
+        if engine is not None and not dry_run:
             migrate(engine)
-        typer.echo(f"schema {before} -> {newest_revision()}" + (" (dry run: nothing was done)" if dry_run else ""))
-        engine.dispose()
+        done = " (dry run: nothing was done)" if dry_run else ""
+        typer.echo(f"schema {before or 'none'} -> {newest_revision()}{done}")
+        if engine is not None:
+            engine.dispose()
+
+
+def _require_store(config: Config) -> None:
+    if not store_exists(config.store):
+        raise NotFound("STORE_MISSING", f"There is no store at {config.store}; `assign serve` makes it.")
 
 
 def main() -> None:

@@ -12,11 +12,13 @@ from sqlalchemy.engine import Connection
 from assign.draw.beacon import time_of_round
 from assign.errors import AssignError, Exhausted, Unavailable
 from assign.names import Port, ShiftName, WaveName
+from server.actions.admit_wave import admit_wave
 from server.actions.close_shift import close_shift
 from server.actions.draw_wave import draw_wave
 from server.actions.freeze_wave import freeze_wave
 from server.beacons.source import BeaconSource
 from server.clock import Clock
+from server.cosigning.collector import CosignatureCollector
 from server.sequencer import Sequencer
 from server.storage.reader import Reader
 from server.storage.shifts import next_closing
@@ -45,14 +47,28 @@ class Conductor:
 
     What fails is put aside for a while and tried again: it holds up nothing else, except that no wave is
     drawn before an earlier one that still waits for the beacon.
+
+    Args:
+        cosignatures: shows each freeze to witnesses; None where there are none.
     """
 
-    def __init__(self, port: Port, sequencer: Sequencer, reader: Reader, source: BeaconSource, clock: Clock) -> None:
+    def __init__(
+        self,
+        port: Port,
+        sequencer: Sequencer,
+        reader: Reader,
+        source: BeaconSource,
+        clock: Clock,
+        cosignatures: CosignatureCollector | None = None,
+    ) -> None:
         self._port = port
         self._sequencer = sequencer
         self._reader = reader
         self._source = source
         self._clock = clock
+        self._cosignatures = cosignatures
+        self._settling: asyncio.Task[None] | None = None
+        self._settled: WaveName | None = None
         self._woken = asyncio.Event()
         self._held: set[WaveName | ShiftName] = set()
         self._is_beacon_down = False
@@ -82,7 +98,8 @@ class Conductor:
         planned = next_planned(connection, self._port, besides=self._held)
         if planned is not None:
             steps.append(_Step(planned.freeze_time, planned.name, planned))
-        frozen = None if self._is_beacon_down else next_frozen(connection, self._port, besides=self._held)
+        is_waiting = self._is_beacon_down or self._settling is not None
+        frozen = None if is_waiting else next_frozen(connection, self._port, besides=self._held)
         if frozen is not None:
             due = time_of_round(self._source.info, frozen.beacon_round)
             steps.append(_Step(due, frozen.name, frozen))
@@ -114,8 +131,17 @@ class Conductor:
     async def _freeze(self, name: WaveName) -> None:
         await self._sequencer.run(lambda unit: freeze_wave(unit, name))
         _log.info("wave frozen", wave=str(name))
+        if self._cosignatures is not None:
+            self._cosignatures.wake()
 
     async def _draw(self, wave: StoredWave) -> None:
+        if self._cosignatures is not None and self._settled != wave.name:
+            self._settling = asyncio.create_task(self._settle(wave.name, self._cosignatures))
+            return
+        # Before the beacon is asked: whether a wave is given up cannot depend on what would come of it.
+        if not await self._sequencer.run(lambda unit: admit_wave(unit, wave.name)):
+            _log.error("wave is not drawn: too few witnesses saw its freeze in time", wave=str(wave.name))
+            return
         try:
             evidence = await self._source.fetch(wave.beacon_round)
         except Unavailable as error:
@@ -126,6 +152,14 @@ class Conductor:
             return
         await self._sequencer.run(lambda unit: draw_wave(unit, wave.name, evidence))
         _log.info("wave drawn", wave=str(wave.name))
+
+    async def _settle(self, name: WaveName, cosignatures: CosignatureCollector) -> None:
+        """Nothing that a witness cosigned in time is still on its way after this; freezes go on meanwhile."""
+        try:
+            await cosignatures.settle()
+        finally:
+            self._settled, self._settling = name, None
+            self.wake()
 
     def _try_beacon(self) -> None:
         self._is_beacon_down = False

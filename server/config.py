@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from assign.errors import AssignError, InvalidInput
 from assign.names import check_port, check_terminal
+from server.cosigning.settings import WitnessesConfig
 from server.escrow.custodians import EscrowConfig
 from server.mirror.settings import MirrorConfig
 
@@ -81,6 +82,7 @@ class Config(_Strict):
     beacon: BeaconConfig
     escrow: EscrowConfig | None = None
     mirror: MirrorConfig | None = None
+    witnesses: WitnessesConfig | None = None
     ports: Annotated[list[PortConfig], Field(min_length=1)]
     max_message_bytes: Annotated[int, Field(ge=65_536, le=256 * 2**20)] = 16 * 2**20
 

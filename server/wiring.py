@@ -37,6 +37,8 @@ from server.beacons.source import BeaconSource, DrandSource, LocalSource
 from server.clock import Clock, SteeredClock, SystemClock
 from server.conductor import Conductor
 from server.config import Config, PortConfig
+from server.cosigning.collector import running_collectors
+from server.cosigning.settings import WitnessPolicy
 from server.entropy import SystemEntropy
 from server.keyring import Keyring
 from server.rpc.door import Door, Handlers
@@ -102,16 +104,28 @@ def _source(config: Config) -> BeaconSource:
 def build_services(config: Config) -> Services:
     """What units of work share. Raises AssignError naming the file or setting that is wrong."""
     entropy = SystemEntropy()
+    signers = {port.port: _signer(config, port) for port in config.ports}
     return Services(
         ports={port.port: port for port in config.ports},
-        signers={port.port: _signer(config, port) for port in config.ports},
+        signers=signers,
         keyring=Keyring.load(config.key_file, entropy=entropy),
         entropy=entropy,
         beacon_pin=beacon_from_json(config.beacon.pin.read_bytes()).to_json(),
         clock_name=_clock(config).name,
         code_version=CODE_VERSION,
         escrow=config.escrow,
+        witnesses=_witness_policies(config, signers),
     )
+
+
+def _witness_policies(config: Config, signers: dict[str, NoteSigner]) -> dict[str, WitnessPolicy]:
+    witnesses = config.witnesses
+    if witnesses is None:
+        return {}
+    return {
+        port: WitnessPolicy(witnesses.policy(signer.verifier()), is_strict=witnesses.strict)
+        for port, signer in signers.items()
+    }
 
 
 @asynccontextmanager
@@ -138,7 +152,13 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         await _start_logs(sequencer, services, access)
         source = _source(config)
         stack.push_async_callback(source.close)
-        conductors = {Port(code): Conductor(Port(code), sequencer, reader, source, clock) for code in services.ports}
+        collectors = await stack.enter_async_context(
+            running_collectors(config.witnesses, tuple(services.ports), sequencer, reader, clock)
+        )
+        conductors = {
+            Port(code): Conductor(Port(code), sequencer, reader, source, clock, collectors.get(code))
+            for code in services.ports
+        }
         for conductor in conductors.values():
             stack.push_async_callback(_cancel, asyncio.create_task(conductor.run()))
         door = Door(access, sequencer, reader, tuple(conductors), wall_clock=SystemClock())

@@ -11,6 +11,7 @@ from assign.draw.transcript import Transcript
 from assign.errors import Corrupt
 from assign.log.entries import Kind
 from assign.names import OrderId, WaveName
+from server.actions.admit_wave import admit_wave
 from server.storage.orders import set_slots
 from server.storage.outcomes import Outcome, seal_context, seal_outcome
 from server.storage.secrets import unwrap_seed
@@ -23,7 +24,7 @@ __all__ = ["draw_wave", "open_inputs"]
 
 
 def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
-    """Draw a frozen wave; one that is not frozen, or drawn already, is left as it is.
+    """Draw a frozen wave; one that is not frozen, not admitted, or drawn already, is left as it is.
 
     Args:
         evidence: the beacon's evidence of the wave's round, verified against the pinned beacon.
@@ -31,9 +32,9 @@ def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
     Raises Corrupt (INPUTS_CHANGED, SEED_CHANGED and those of the formats) where the store does not hold
     what was committed to: then nothing is drawn.
     """
-    wave = load_wave(unit.connection, name)
-    if wave.state is not WaveState.FROZEN:
+    if not admit_wave(unit, name):
         return
+    wave = load_wave(unit.connection, name)
     inputs = open_inputs(unit, wave)
     key = _derive_key(unit, wave, evidence)
     transcript = replay_wave(inputs, key)

@@ -24,7 +24,7 @@ from server.storage.slots import SlotState, set_state, slots_of_wave
 from server.storage.unit import Unit
 from server.storage.waves import WaveState, change_wave, drawn_since, load_wave
 
-__all__ = ["freeze_wave"]
+__all__ = ["freeze_wave", "miss_wave"]
 
 _SALT_BYTES = 32
 
@@ -40,7 +40,7 @@ def freeze_wave(unit: Unit, name: WaveName) -> None:
         return
     slots = slots_of_wave(unit.connection, name, [SlotState.BOOKED])
     if unit.now >= wave.draw_time:
-        _miss(unit, name, slots)
+        miss_wave(unit, name, slots, reason="not-frozen-in-time")
         return
     shift = load_shift(unit.connection, name.shift)
     inputs = _collect(unit, shift, name, slots)
@@ -70,9 +70,10 @@ def freeze_wave(unit: Unit, name: WaveName) -> None:
     set_state(unit.connection, name.shift.port, [slot.slot for slot in slots], SlotState.FROZEN)
 
 
-def _miss(unit: Unit, name: WaveName, slots: list[Slot]) -> None:
+def miss_wave(unit: Unit, name: WaveName, slots: list[Slot], *, reason: str) -> None:
+    """Log that a wave will not be drawn, and release its slots: their orders are booked anew."""
     port = name.shift.port
-    unit.record(port, Kind.WAVE_MISSED, {"reason": "not-frozen-in-time", "wave": str(name)})
+    unit.record(port, Kind.WAVE_MISSED, {"reason": reason, "wave": str(name)})
     set_state(unit.connection, port, [slot.slot for slot in slots], SlotState.LEFT_OVER)
     set_slots(unit.connection, port, [(slot.order, None) for slot in slots])
     change_wave(unit.connection, name, state=WaveState.MISSED, slot_count=len(slots))

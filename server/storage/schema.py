@@ -28,6 +28,7 @@ from sqlalchemy import (
 __all__ = [
     "Moment",
     "Words",
+    "cosigned_checkpoint",
     "escrow_share",
     "handled_selection",
     "inspection_order",
@@ -271,4 +272,14 @@ escrow_share = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("recipient", _NAME, nullable=False),
     Column("data", LargeBinary, nullable=False),
+)
+
+# Checkpoints that witnesses cosigned, each with all their signatures. Nothing here is believed unverified.
+cosigned_checkpoint = Table(
+    "cosigned_checkpoint",
+    metadata,
+    Column("port", _PORT, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_time", Moment, nullable=False),
+    Column("note", LargeBinary, nullable=False),
 )

@@ -14,6 +14,7 @@ from assign.log.entries import Entry, Kind
 from assign.log.note import NoteSigner
 from assign.names import Port
 from server.config import PortConfig
+from server.cosigning.settings import WitnessPolicy
 from server.entropy import Entropy
 from server.escrow.custodians import EscrowConfig
 from server.keyring import Keyring
@@ -36,6 +37,7 @@ class Services:
         beacon_pin: canonical JSON of the pinned beacon.
         clock_name: `system` or `steered`; written to the log.
         escrow: who can together open a shift's master seed; None: nobody but the server.
+        witnesses: who must have cosigned a port's freezes before they are drawn; none where no port has witnesses.
     """
 
     ports: Mapping[str, PortConfig]
@@ -46,6 +48,7 @@ class Services:
     clock_name: str
     code_version: str
     escrow: EscrowConfig | None = None
+    witnesses: Mapping[str, WitnessPolicy] = field(default_factory=dict)
     drawn_waves: DrawnWaves = field(default_factory=DrawnWaves)
 
 
