@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from assign.errors import Conflict
+from server.storage.sqlite import begin_immediate, store_errors
 
 __all__ = ["current_revision", "migrate", "newest_revision"]
 
@@ -29,21 +30,26 @@ def newest_revision() -> str:
 
 
 def current_revision(engine: Engine) -> str:
-    """The schema revision of a store; empty for a new one."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
+    """The schema revision of a store; empty for a new one.
+
+    Raises Unavailable (STORE_UNAVAILABLE), Conflict (STORE_NEWER) for a store of newer software.
+    """
+    with store_errors(), engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision() or ""
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    if revision and revision not in known:
+        raise Conflict("STORE_NEWER", f"The store has schema {revision} of newer software; use that, or restore.")
+    return revision
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the store to `newest_revision`. Raises Conflict (STORE_NEWER) for a store of newer software."""
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-    revision = current_revision(engine)
-    if revision and revision not in known:
-        raise Conflict("STORE_NEWER", f"The store has schema {revision} of newer software; use that, or restore.")
-    if revision == newest_revision():
+    """Bring the store to `newest_revision`. Raises as `current_revision`."""
+    if current_revision(engine) == newest_revision():
         return
     config = _alembic()
-    with engine.connect() as connection:
+    with store_errors(), engine.connect() as connection:
+        # All or nothing: a schema made by half would fit neither this software nor its next start.
+        begin_immediate(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from assign.errors import InvalidInput
+from assign.errors import InvalidInput, Unavailable
 
-__all__ = ["begin_immediate", "open_readers", "open_writer"]
+__all__ = ["begin_immediate", "open_readers", "open_writer", "store_errors", "store_exists"]
 
 _BUSY_SECONDS = 10
 
@@ -29,6 +33,21 @@ def _connect_hook(engine: Engine, pragmas: list[str]) -> None:
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
+
+
+def store_exists(url: str) -> bool:
+    """Whether there is a file at `url`. Raises InvalidInput (STORE_URL)."""
+    _check_url(url)
+    return Path(str(make_url(url).database)).exists()
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """What SQLite says of a store that it cannot use, as Unavailable (STORE_UNAVAILABLE)."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise Unavailable("STORE_UNAVAILABLE", f"The store cannot be used: {error.orig}.") from None
 
 
 def open_writer(url: str) -> Engine:
