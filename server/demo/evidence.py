@@ -14,14 +14,15 @@ from assign.encoding import sha256
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.entries import Entry, Kind
 from assign.log.merkle import leaf_hash, root_of
-from assign.names import PersonId
+from assign.names import OrderId
+from assign.person import Pseudonym
 from assign.v1 import verification_service_pb2
 from assign.verify.bundle import read_bundle, write_bundle
 from server.auth.log_key import load_log_key
 from server.demo.choices import Choices
 from server.demo.notary import Saved, check_saved
 from server.demo.processes import Finished, run_assign, run_assign_verify
-from server.demo.replayed import Line, Replayed, profile_of, replay_bundle
+from server.demo.replayed import Replayed, replay_bundle
 from server.demo.stage import Stage
 from server.demo.workplace import AUDITOR, Workplace
 
@@ -60,11 +61,11 @@ async def _export(stage: Stage, path: Path) -> None:
 def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
     options = ("--key", str(workplace.log_key), "--json")
     done = run_assign("verify", str(workplace.bundle), *options, cwd=workplace.directory)
-    said = (done.output + done.errors).strip()[-600:]
+    said = _first_finding(done)
     stage.promises.keep("`assign verify` accepts the day's bundle, with exit status 0", done.status == 0, said)
     report: dict[str, Any] = json.loads(done.output)
     keep = stage.promises.keep
-    keep("the verifier finds nothing wrong", report["is_sound"] and report["findings_count"] == 0, said)
+    keep("the verifier finds nothing wrong", report["is_sound"] and report["findings_count"] == 0)
     keep("the verifier checked the log's signature with the key it was given apart", report["is_key_trusted"])
     waves = len(stage.journal.waves)
     replayed = (report["draws"], report["draws_replayed"])
@@ -78,40 +79,52 @@ def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
     return report
 
 
+def _first_finding(done: Finished) -> str:
+    """What the verifier names first, from its report if it wrote one."""
+    try:
+        report = json.loads(done.output)
+        finding = report["findings"][0]
+    except (ValueError, KeyError, IndexError):
+        return (done.errors + done.output).strip()[-300:]
+    return f"{finding['code']}: {finding['message']}"
+
+
 def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Replayed:
     """What the inspectors read over the wire is what the bundle replays to, person by person."""
     with read_bundle(workplace.bundle) as bundle:
         replayed = replay_bundle(bundle)
         check_saved(stage, saved, bundle, workplace.log_key.read_text().strip())
-    drawn = {order: len(team) for teams in replayed.teams.values() for order, team in teams.items()}
-    read: dict[str, int] = defaultdict(int)
-    for answer in stage.journal.answers.values():
-        for one in answer:
-            read[one.order] += 1
-    same = drawn == dict(read)
-    stage.promises.keep("the bundle replays to exactly the orders and team sizes that were read", same)
+        entries = [*bundle.entries()]
+    for look in stage.journal.looks:
+        same = look.index < len(entries) and entries[look.index] == look.entry
+        stage.promises.keep("the bundle holds every look that somebody has a receipt of", same, look.person)
     for shift in stage.day.shifts:
         name = stage.messages.shift(shift.shift)
-        stage.promises.keep(
-            "the bundle replays to what each inspector read, for everybody on the shift",
-            replayed.sets_of_orders(name) == _sets_read(stage, name),
-            name,
-        )
+        read, drawn = _read_by_pseudonym(stage, name), replayed.drawn_for(name)
+        promise = "the bundle replays to what each inspector read, for everybody on the shift"
+        stage.promises.keep(promise, read == drawn, name)
+    _check_substitutes(stage, replayed)
     _check_absences(stage, replayed)
     return replayed
 
 
-def _sets_read(stage: Stage, shift: str) -> list[Line]:
-    entries = {entry.person: entry for roster in stage.day.rosters.values() for entry in roster}
-    recused = {person.person: person.recused_parties for person in stage.day.persons}
-    by_person: dict[PersonId, list[tuple[str, str]]] = defaultdict(list)
+def _read_by_pseudonym(stage: Stage, shift: str) -> dict[Pseudonym, list[tuple[str, OrderId]]]:
+    pseudonyms = {look.person: look.pseudonym for look in stage.journal.looks if look.shift == shift}
+    read: dict[Pseudonym, list[tuple[str, OrderId]]] = defaultdict(list)
     for (wave, person), answer in stage.journal.answers.items():
         if wave.startswith(f"{shift}/") and answer:
-            by_person[person] += [(wave, one.order) for one in answer]
-    return sorted(
-        (profile_of(entries[one].terminals, entries[one].qualifications, recused[one]), sorted(pairs))
-        for one, pairs in by_person.items()
-    )
+            read[pseudonyms[person]] += [(wave, OrderId(one.order)) for one in answer]
+    return {person: sorted(pairs) for person, pairs in read.items()}
+
+
+def _check_substitutes(stage: Stage, replayed: Replayed) -> None:
+    pseudonyms = {(look.shift, look.person): look.pseudonym for look in stage.journal.looks}
+    for one in stage.journal.replaced:
+        shift = one.wave.partition("/waves/")[0]
+        found = None if one.substitute is None else pseudonyms[shift, one.substitute]
+        named = replayed.substitutes.get((one.wave, OrderId(one.order)))
+        promise = "who found a replaced inspection on his screen is whom the log names as substitute"
+        stage.promises.keep(promise, found == named, f"{one.substitute} in {one.wave}")
 
 
 def _check_absences(stage: Stage, replayed: Replayed) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assign.draw.beacon import beacon_value
@@ -18,11 +17,7 @@ from assign.person import Pseudonym
 from assign.rules.eligibility import Verdict
 from assign.verify.bundle import Bundle
 
-__all__ = ["Line", "Replayed", "Unserved", "profile_of", "replay_bundle"]
-
-
-Line = tuple[str, list[tuple[str, str]]]
-"""What is known of somebody, and the (wave, order) pairs he was drawn for."""
+__all__ = ["Replayed", "Unserved", "replay_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +47,23 @@ class Replayed:
     Attributes:
         teams: the pseudonyms drawn for each order, by wave.
         absent_at_freeze: how many people each wave's freeze left out as absent.
-        profiles: `profile_of` everybody in the opened inputs.
+        substitutes: who took over, by wave and order, as the log says; None where nobody was free.
     """
 
     teams: dict[str, dict[OrderId, frozenset[Pseudonym]]]
     absent_at_freeze: dict[str, int]
     unserved: tuple[Unserved, ...]
-    profiles: dict[Pseudonym, str]
+    substitutes: dict[tuple[str, OrderId], Pseudonym | None]
 
-    def sets_of_orders(self, shift: str) -> list[Line]:
-        """For everybody who was drawn in a shift, what is known of him and his (wave, order) pairs; sorted."""
-        by_person: dict[Pseudonym, list[tuple[str, str]]] = defaultdict(list)
+    def drawn_for(self, shift: str) -> dict[Pseudonym, list[tuple[str, OrderId]]]:
+        """The (wave, order) pairs of everybody who was drawn in a shift, sorted."""
+        by_person: dict[Pseudonym, list[tuple[str, OrderId]]] = defaultdict(list)
         for wave, teams in self.teams.items():
             if wave.startswith(f"{shift}/"):
                 for order, team in teams.items():
                     for person in team:
                         by_person[person].append((wave, order))
-        return sorted((self.profiles[person], sorted(pairs)) for person, pairs in by_person.items())
-
-
-def profile_of(terminals: Iterable[str], qualifications: Iterable[str], recused: Iterable[str]) -> str:
-    """What tells people apart on both sides: pseudonyms hide who is who, not what he can do."""
-    return " ".join([*sorted(terminals), "/", *sorted(qualifications), "/", *sorted(recused)])
+        return {person: sorted(pairs) for person, pairs in by_person.items()}
 
 
 def replay_bundle(bundle: Bundle) -> Replayed:
@@ -81,6 +71,7 @@ def replay_bundle(bundle: Bundle) -> Replayed:
     freezes: dict[str, Freeze] = {}
     draws: dict[str, Entry] = {}
     masters: dict[str, bytes] = {}
+    substitutes: dict[tuple[str, OrderId], Pseudonym | None] = {}
     for data in bundle.entries():
         if is_freeze(data):
             freeze = Freeze.from_bytes(data)
@@ -91,10 +82,12 @@ def replay_bundle(bundle: Bundle) -> Replayed:
             draws[entry.body["wave"]] = entry
         elif entry.kind is Kind.CLOSE:
             masters[entry.body["shift"]] = bytes.fromhex(entry.body["master"])
+        elif entry.kind is Kind.REPLACEMENT_APPROVE:
+            for one in entry.body["substitutions"]:
+                substitutes[entry.body["wave"], OrderId(one["order"])] = one["substitute"]
     teams = {}
     absent = {}
     unserved: list[Unserved] = []
-    profiles: dict[Pseudonym, str] = {}
     for wave in bundle.waves:
         inputs = WaveInputs.from_bytes(bundle.inputs(wave) or b"")
         key = _key(freezes[wave], draws[wave], masters[inputs.shift], inputs)
@@ -104,9 +97,7 @@ def replay_bundle(bundle: Bundle) -> Replayed:
         }
         absent[wave] = sum(person.candidate.absent for person in inputs.persons)
         unserved += _unserved(inputs, transcript)
-        people = [person.candidate for person in inputs.persons]
-        profiles |= {one.person: profile_of(one.terminals, one.qualifications, one.recused_parties) for one in people}
-    return Replayed(teams, absent, tuple(unserved), profiles)
+    return Replayed(teams, absent, tuple(unserved), substitutes)
 
 
 def _unserved(inputs: WaveInputs, transcript: Transcript) -> list[Unserved]:

@@ -63,6 +63,7 @@ def run_demo(
             screens=screens,
             messages=Messages(plan.port, plan.seed),
             party_urls=urls,
+            log_key=workplace.log_key.read_text().strip(),
             orders={order.order: order for order in day.orders},
             slots=[*day.slots],
         )

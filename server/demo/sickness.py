@@ -50,7 +50,7 @@ async def replace_somebody(stage: Stage, wave: WaveAt) -> bool:
     await _approve(stage, replacement)
     await _refuse_absent(stage, wave, absent)
     substitute = await _find_substitute(stage, wave, absent, inspection)
-    stage.journal.replaced.append(Replaced(wave.name, absent, substitute))
+    stage.journal.replaced.append(Replaced(wave.name, inspection.order, absent, substitute))
     _show(stage, wave, absent, inspection, substitute)
     return substitute is not None
 

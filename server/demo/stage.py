@@ -14,6 +14,7 @@ import httpx2
 
 from assign.names import OrderId, PersonId
 from assign.order import Slot
+from assign.person import Pseudonym
 from assign.v1 import resources_pb2, wave_service_pb2
 from server.auth.access import Role
 from server.clock import ClockFile
@@ -30,7 +31,7 @@ from server.demo.workplace import SUPERVISOR, Identity
 
 T = TypeVar("T")
 
-__all__ = ["Attempt", "Journal", "Replaced", "Sighting", "Stage"]
+__all__ = ["Attempt", "Journal", "Look", "Replaced", "Sighting", "Stage"]
 
 _WAIT_SECONDS = 30.0
 _ACT_SECONDS = 60.0
@@ -63,8 +64,25 @@ class Replaced:
     """A drawn person who could not come, and who took over; None where nobody was free."""
 
     wave: str
+    order: str
     absent: PersonId
     substitute: PersonId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at an assignment, proven by a receipt.
+
+    Attributes:
+        index: of its entry in the log.
+        pseudonym: of the person who looked, in the wave's shift.
+    """
+
+    shift: str
+    person: PersonId
+    index: int
+    entry: bytes
+    pseudonym: Pseudonym
 
 
 @dataclass(slots=True)
@@ -76,6 +94,8 @@ class Journal:
         late_answers: what a substitute read after a replacement.
         replaced: who was replaced, over the day.
         waves: each wave as it was last seen.
+        look_indexes: where each person's first look at a wave stands in the log.
+        looks: the looks that their persons hold a receipt of.
         shown_attempts: how many of `attempts` were on a screen already.
     """
 
@@ -83,6 +103,8 @@ class Journal:
     late_answers: dict[tuple[str, PersonId], tuple[Sighting, ...]] = field(default_factory=dict)
     replaced: list[Replaced] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    look_indexes: dict[tuple[str, PersonId], int] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
     shown_attempts: int = 0
     absent: set[PersonId] = field(default_factory=set)
     reveals: int = 0
@@ -97,6 +119,7 @@ class Stage:
     Attributes:
         orders, slots: the planned ones, and those that come in over the day.
         party_urls: where the beacon's parties answer, by name.
+        log_key: the log's public key, as published.
     """
 
     day: PortDay
@@ -107,6 +130,7 @@ class Stage:
     screens: Screens
     messages: Messages
     party_urls: dict[str, str]
+    log_key: str
     orders: dict[OrderId, PlannedOrder]
     slots: list[Slot]
     journal: Journal = field(default_factory=Journal)

@@ -85,6 +85,7 @@ def summarise(stage: Stage, workplace: Workplace, evidence: Evidence, seconds: f
         "draws": int(report["draws"]),
         "draws_replayed": int(report["draws_replayed"]),
         "reads": journal.reveals,
+        "receipts": len(journal.looks),
         "sick_calls": len(stage.day.sick_calls) + len(journal.replaced),
         "replacements": sum(one.substitute is not None for one in journal.replaced),
         "refused": len(journal.attempts),
@@ -129,7 +130,8 @@ def _show_evidence(stage: Stage, summary: Summary, evidence: Evidence) -> None:
     say(
         f"`assign verify`, given the log's public key apart: sound; {counts['draws_replayed']} of {counts['draws']} "
         f"draws replay byte for byte, {counts['log_entries']:,} log entries. What each inspector read over the wire is "
-        "what the bundle replays to."
+        f"what the bundle replays to for him: {counts['receipts']} of them hold a receipt of a look, checked offline, "
+        "which ties the bundle's pseudonyms to people."
     )
     for said in summary.tampered:
         say(f"Refused: {said}")

@@ -20,6 +20,7 @@ from server.demo.notary import Saved, save_checkpoint
 from server.demo.people import DayShift
 from server.demo.planner import GRID
 from server.demo.promises import BrokenPromise
+from server.demo.receipts import take_receipts
 from server.demo.stage import Sighting, Stage
 from server.demo.workplace import SUPERVISOR
 
@@ -136,6 +137,7 @@ async def reveal(stage: Stage, wave: str, person: PersonId) -> tuple[Sighting, .
     if isinstance(answer, Refusal):
         return answer
     stage.promises.keep("an inspector reads his own assignment", answer.assignment.name == name, answer.assignment.name)
+    stage.journal.look_indexes.setdefault((wave, person), answer.log_index)
     return sightings(answer.assignment)
 
 
@@ -168,6 +170,7 @@ async def read_all(stage: Stage, wave: WaveAt) -> None:
         stage.journal.reveals += 1
     check_teams(stage, wave, readers)
     if wave.start == wave.shift.start:
+        await take_receipts(stage, wave.name)
         await _refuse_not_cleared(stage, wave)
 
 

@@ -32,6 +32,7 @@ def make_stage() -> Stage:
         screens=NOBODY,
         messages=Messages(DAY.plan.port, 1),
         party_urls={},
+        log_key="",
         orders={order.order: order for order in DAY.orders},
         slots=[*DAY.slots],
     )
