@@ -7,12 +7,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from server.clock import ClockFile
 from server.demo.clients import Clients
 from server.demo.declarations import read_declarations, shipped_declarations
 from server.demo.evidence import Evidence, gather_evidence
 from server.demo.hostile import send_bad_batches, send_bad_plans, send_garbage
 from server.demo.messages import Messages
-from server.demo.port_day import DayPlan, make_port_day
+from server.demo.port_day import DayPlan, PortDay, make_port_day
 from server.demo.preparation import book_day, import_day, open_shifts, show_planner
 from server.demo.processes import Processes
 from server.demo.promises import Promises
@@ -51,28 +52,34 @@ def run_demo(
     for note in day.notes:
         screens.say(note)
     with workplace.prepare(evening) as clock, Processes(workplace.logs, keep=keep) as processes:
-        urls = workplace.start_parties(processes)
-        address = workplace.start_server(processes, urls)
-        screens.say(f"Started: {', '.join(f'{name} ({pid})' for name, pid in processes.pids().items())}; {address}.")
-        stage = Stage(
-            day=day,
-            clock=clock,
-            clients=Clients(address, workplace.certificates),
-            processes=processes,
-            promises=Promises(),
-            screens=screens,
-            messages=Messages(plan.port, plan.seed),
-            party_urls=urls,
-            log_key=workplace.log_key.read_text().strip(),
-            orders={order.order: order for order in day.orders},
-            slots=[*day.slots],
-        )
+        stage = _set(day, workplace, clock, processes, screens)
         evidence = asyncio.run(_play(stage, workplace))
         summary = summarise(stage, workplace, evidence, time.monotonic() - started)
         show_end(stage, summary, evidence)
         if keep:
             _show_kept(stage, workplace)
     return summary
+
+
+def _set(day: PortDay, workplace: Workplace, clock: ClockFile, processes: Processes, screens: Screens) -> Stage:
+    """Start the programs; the stage on which the day is played."""
+    urls = workplace.start_parties(processes)
+    address = workplace.start_server(processes, urls)
+    started = ", ".join(f"{name} ({pid})" for name, pid in processes.pids().items())
+    screens.say(f"Started: {started}; the server listens on {address}.")
+    return Stage(
+        day=day,
+        clock=clock,
+        clients=Clients(address, workplace.certificates),
+        processes=processes,
+        promises=Promises(),
+        screens=screens,
+        messages=Messages(day.plan.port, day.plan.seed),
+        party_urls=urls,
+        log_key=workplace.log_key.read_text().strip(),
+        orders={order.order: order for order in day.orders},
+        slots=[*day.slots],
+    )
 
 
 async def _play(stage: Stage, workplace: Workplace) -> Evidence:

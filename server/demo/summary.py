@@ -63,41 +63,10 @@ class Summary:
 
 def summarise(stage: Stage, workplace: Workplace, evidence: Evidence, seconds: float) -> Summary:
     """The totals of a day that went as promised."""
-    journal, report = stage.journal, evidence.report
-    waves = journal.waves.values()
-    left_over = sum(wave.left_over_count for wave in waves)
-    slots = sum(wave.slot_count for wave in waves)
-    entries: dict[str, int] = report["entries"]
-    memory = stage.processes.peak_memory_bytes("server") or 0
-    counts = {
-        "declarations_used": len(stage.day.orders),
-        "orders": len(stage.orders),
-        "slots": slots,
-        "inspections": slots - left_over,
-        "left_over": left_over,
-        "teams_of_two": sum(order.team_size == 2 for order in stage.orders.values()),
-        "small_pools": sum(wave.small_pool_count for wave in waves),
-        "inspectors": len(stage.day.persons),
-        "selectors": len(stage.day.selectors),
-        "terminals": len(stage.day.plan.terminals),
-        "shifts": len(stage.day.shifts),
-        "waves": len(journal.waves),
-        "draws": int(report["draws"]),
-        "draws_replayed": int(report["draws_replayed"]),
-        "reads": journal.reveals,
-        "receipts": len(journal.looks),
-        "sick_calls": len(stage.day.sick_calls) + len(journal.replaced),
-        "replacements": sum(one.substitute is not None for one in journal.replaced),
-        "refused": len(journal.attempts),
-        "log_entries": int(report["tree_size"]),
-        "refusals_in_log": int(entries.get("refusal", 0)),
-        "bundle_bytes": evidence.bundle_bytes,
-        "server_peak_bytes": memory,
-    }
-    refusals = Counter(one.refusal.reason or one.refusal.code for one in journal.attempts)
-    guarantee: dict[str, Any] = report["shifts"][0]["guarantee"]
+    refusals = Counter(one.refusal.reason or one.refusal.code for one in stage.journal.attempts)
+    guarantee: dict[str, Any] = evidence.report["shifts"][0]["guarantee"]
     return Summary(
-        counts=counts,
+        counts={**_count_day(stage), **_count_evidence(stage, evidence)},
         refusals=dict(sorted(refusals.items())),
         promises=stage.promises.kept,
         guarantee={key: str(value) for key, value in guarantee.items()},
@@ -107,6 +76,45 @@ def summarise(stage: Stage, workplace: Workplace, evidence: Evidence, seconds: f
         bundle_sha256=evidence.bundle_sha256,
         seconds=seconds,
     )
+
+
+def _count_day(stage: Stage) -> dict[str, int]:
+    journal, day = stage.journal, stage.day
+    waves = journal.waves.values()
+    left_over = sum(wave.left_over_count for wave in waves)
+    slots = sum(wave.slot_count for wave in waves)
+    return {
+        "declarations_used": len(day.orders),
+        "orders": len(stage.orders),
+        "slots": slots,
+        "inspections": slots - left_over,
+        "left_over": left_over,
+        "teams_of_two": sum(order.team_size == 2 for order in stage.orders.values()),
+        "small_pools": sum(wave.small_pool_count for wave in waves),
+        "inspectors": len(day.persons),
+        "selectors": len(day.selectors),
+        "terminals": len(day.plan.terminals),
+        "shifts": len(day.shifts),
+        "waves": len(journal.waves),
+        "reads": journal.reveals,
+        "receipts": len(journal.looks),
+        "sick_calls": len(day.sick_calls) + len(journal.replaced),
+        "replacements": sum(one.substitute is not None for one in journal.replaced),
+        "refused": len(journal.attempts),
+    }
+
+
+def _count_evidence(stage: Stage, evidence: Evidence) -> dict[str, int]:
+    report = evidence.report
+    return {
+        "draws": int(report["draws"]),
+        "draws_replayed": int(report["draws_replayed"]),
+        "checkpoints_kept": evidence.checkpoints_kept,
+        "log_entries": int(report["tree_size"]),
+        "refusals_in_log": int(report["entries"].get("refusal", 0)),
+        "bundle_bytes": evidence.bundle_bytes,
+        "server_peak_bytes": stage.processes.peak_memory_bytes("server") or 0,
+    }
 
 
 def show_end(stage: Stage, summary: Summary, evidence: Evidence) -> None:
