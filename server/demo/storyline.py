@@ -69,6 +69,10 @@ async def _show_drawn(stage: Stage, wave: WaveAt) -> None:
     await ask_for_others(stage, wave)
     answers = {person: stage.journal.answers.get((wave.name, person)) for person in stage.on_duty(wave.shift)}
     drawn, spared = [one for one in answers if answers[one]], [one for one in answers if answers[one] == ()]
+    screens.say(
+        f"All {len(drawn) + len(spared)} inspectors on duty and cleared have read, each with his own certificate: "
+        f"{len(drawn)} were drawn, {len(spared)} for nothing. In the log their looks are alike."
+    )
     # One of a team of two, if there is one: he sees with whom he goes.
     drawn.sort(key=lambda one: -len((answers[one] or ())[0].teammates))
     for person in (*drawn[:1], *spared[:1]):
