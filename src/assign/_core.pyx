@@ -12,7 +12,7 @@ cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from assign._start cimport clear_seats, move_along, search, seat_at_random, serve, set_pulls
+from assign._start cimport clear_seats, expect, move_along, search, seat_at_random, serve, set_pulls
 from assign._state cimport (
     ASSIGN_BATCH,
     NOBODY,
@@ -55,6 +55,7 @@ cdef enum:
     PILOT_STEPS_AT_LEAST = 64
     LIMIT_A_NODE = 16
     LIMIT_AT_LEAST = 1024
+    AHEAD = 4  # orders whose lists are fetched ahead of their turn
 
 cdef int64_t MAX_KEYSTREAM_BYTES = <int64_t>64 << 32  # the block counter has 32 bits
 cdef int64_t MAX_SHUFFLE = (<int64_t>1 << 32) - 1
@@ -503,6 +504,8 @@ cdef bint seat_all(State *s, const uint8_t *key) noexcept nogil:
         s.choosing[i] = i
     fisher_yates_32(s.choosing, s.orders, &stream)
     for i in range(s.orders):
+        if i + AHEAD < s.orders:
+            expect(s, s.choosing[i + AHEAD])
         order = s.choosing[i]
         if s.served[order] and not seat_at_random(s, &stream, order):
             is_seated = False

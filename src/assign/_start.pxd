@@ -3,7 +3,17 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from assign._state cimport NOBODY, State, assign_below32, assign_below64, assign_stream, get_person, mate_person
+from assign._state cimport (
+    NOBODY,
+    SHORT_PERSONS,
+    State,
+    assign_below32,
+    assign_below64,
+    assign_prefetch,
+    assign_stream,
+    get_person,
+    mate_person,
+)
 
 
 cdef inline void clear_seats(State *s) noexcept nogil:
@@ -151,19 +161,39 @@ cdef enum:
     PRICE_PASSES = 2
 
 
-cdef inline void add_demand(State *s, int32_t order) noexcept nogil:
-    """Share the order's seats among its eligible persons in proportion to their prices."""
-    cdef int32_t i, person
+cdef inline void add_demand(State *s, int32_t order, bint is_even) noexcept nogil:
+    """Share the order's seats among its eligible persons in proportion to their prices.
+
+    `is_even` says that all prices are still 1, so that they need not be read.
+    """
+    cdef int32_t i, person, degree = s.degree[order]
     cdef int64_t row = s.row[order]
     cdef uint64_t total = 0, share
-    for i in range(s.degree[order]):
-        total += s.price[get_person(s, row + i)]
-    if total == 0:
+    if degree == 0:
         return
+    if is_even:
+        total = <uint64_t>degree << PRICE_BITS
+    else:
+        for i in range(degree):
+            total += s.price[get_person(s, row + i)]
     share = (<uint64_t>(s.first_seat[order + 1] - s.first_seat[order]) << (SEAT_BITS + PRICE_BITS)) // total
-    for i in range(s.degree[order]):
+    for i in range(degree):
         person = get_person(s, row + i)
-        s.demand[person] += share * s.price[person] >> PRICE_BITS
+        s.demand[person] += share if is_even else share * s.price[person] >> PRICE_BITS
+
+
+cdef inline bint set_prices(State *s) noexcept nogil:
+    """Cut the price of whoever is wanted beyond his capacity. False if every price was 1 and stays so."""
+    cdef int32_t person
+    cdef uint64_t ratio, price
+    cdef bint is_changed = False
+    for person in range(s.persons):
+        ratio = (<uint64_t>s.room[person] << SEAT_BITS) // max(<uint64_t>1, s.demand[person] >> PRICE_BITS)
+        price = s.price[person] * min(ratio, <uint64_t>1 << 40) >> PRICE_BITS
+        price = max(<uint64_t>1, min(<uint64_t>1 << PRICE_BITS, price))
+        is_changed |= price != s.price[person]
+        s.price[person] = <uint32_t>price
+    return is_changed
 
 
 cdef inline void set_pulls(State *s) noexcept nogil:
@@ -173,21 +203,17 @@ cdef inline void set_pulls(State *s) noexcept nogil:
     `capacity * (1 - exp(-pull))`, which is the demand if `pull = -ln(1 - r)`, r = demand / capacity.
     Relative to r that is close to (6 - 3r) / (6 - 6r + r^2), the Pade approximant, which stays finite at 1.
     """
-    cdef int32_t i, person
-    cdef int64_t round
-    cdef uint64_t capacity, ratio, r
+    cdef int32_t i, person, turn
+    cdef uint64_t capacity, r
     for person in range(s.persons):
         s.price[person] = 1 << PRICE_BITS
-    for round in range(PRICE_PASSES):
+    for turn in range(PRICE_PASSES):
         memset(s.demand, 0, s.persons * sizeof(uint64_t))
         for i in range(s.orders):
             if s.served[i]:
-                add_demand(s, i)
-        for person in range(s.persons):
-            capacity = s.room[person]
-            ratio = (capacity << SEAT_BITS) // max(<uint64_t>1, s.demand[person] >> PRICE_BITS)
-            ratio = min(ratio, <uint64_t>1 << 40)
-            s.price[person] = <uint32_t>max(<uint64_t>1, min(<uint64_t>1 << PRICE_BITS, s.price[person] * ratio >> PRICE_BITS))
+                add_demand(s, i, turn == 0)
+        if not set_prices(s):
+            break  # the next pass would find the same
     for person in range(s.persons):
         capacity = max(1, s.room[person])
         r = min(<uint64_t>1 << PRICE_BITS, s.demand[person] // (capacity << (SEAT_BITS - PRICE_BITS)))
@@ -205,6 +231,11 @@ cdef inline void set_weight(State *s, int32_t person) noexcept nogil:
     if room > 0:
         weight = max(<uint64_t>1, s.pull[person] * room // (room + <uint64_t>s.filled[person]))
     s.weight[person] = <uint32_t>weight
+
+
+cdef inline void expect(const State *s, int32_t order) noexcept nogil:
+    """Bring the order's list into the cache ahead of its turn."""
+    assign_prefetch(<const char *>s.eligible + s.row[order] * (2 if s.persons <= SHORT_PERSONS else 4))
 
 
 cdef inline int32_t random_roomy(State *s, assign_stream *stream, int32_t seat) noexcept nogil:

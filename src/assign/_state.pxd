@@ -21,6 +21,7 @@ cdef extern from "core/stream.h" nogil:
 cdef extern from "core/workspace.h" nogil:
     void *assign_allocate(size_t size)
     void assign_free(void *memory)
+    void assign_prefetch(const void *memory)
 
 cdef extern from "core/chacha20_paths.h" nogil:
     enum:

@@ -36,4 +36,15 @@ static inline void assign_free(void *memory)
     free(memory);
 }
 
+/* A hint that two cache lines from `memory` on will be read soon. */
+static inline void assign_prefetch(const void *memory)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(memory);
+    __builtin_prefetch((const char *)memory + 64);
+#else
+    (void)memory;
+#endif
+}
+
 #endif
