@@ -36,7 +36,7 @@ __all__ = ["create_witness_app", "run_witness"]
 
 _MAX_CONNECTIONS = 256
 _BODY_SECONDS = 5.0
-_HEAD_SECONDS = 10.0
+_HEAD_SECONDS = 5.0
 _KEEP_ALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 5
 _NOT_CACHED = {"Cache-Control": "no-store"}

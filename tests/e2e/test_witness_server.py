@@ -1,0 +1,239 @@
+"""A port whose freezes two witnesses must see: what happens when they do, when one is down, when a store is forked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.port import CALL_SECONDS, ORIGIN, PARENT, PLANNERS, Duty, Site, eventually
+from witness_site import WitnessProcess
+
+from assign.log.checkpoint import parse_checkpoint
+from assign.log.cosignature import Policy
+from assign.log.entries import Entry, Kind
+from assign.log.note import NoteVerifier, parse_note
+from assign.v1 import resources_pb2, slot_service_pb2
+
+MISSED, DRAWN = resources_pb2.Wave.STATE_MISSED, resources_pb2.Wave.STATE_DRAWN
+
+
+@dataclass
+class Port:
+    """A site and its two witnesses."""
+
+    site: Site
+    witnesses: list[WitnessProcess]
+    log_key: NoteVerifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log_key = NoteVerifier.from_vkey((self.site.directory / "log.vkey").read_text())
+
+    @property
+    def policy(self) -> Policy:
+        """Both must have cosigned."""
+        return Policy((self.log_key,), tuple(one.cosigner.witness() for one in self.witnesses), 2)
+
+    def freeze(self, duty: Duty, index: int = 0, *, witnessed: bool = True) -> None:
+        """Let a wave freeze; if `witnessed`, go on only when both witnesses have seen it."""
+        self.site.advance(duty.freeze_time(index))
+        if witnessed:
+            self.wait_for_quorum(self.freeze_index(duty, index))
+
+    def freeze_index(self, duty: Duty, index: int = 0) -> int:
+        """Where the freeze is in the log."""
+        return self.site.wait_for(duty.wave(index), resources_pb2.Wave.STATE_FROZEN).freeze_index
+
+    def wait_for_quorum(self, index: int) -> None:
+        """Until a stored checkpoint that covers the entry has both cosignatures."""
+
+        def look() -> bool | None:
+            rows = self.site.rows("SELECT note FROM cosigned_checkpoint WHERE size > ?", index)
+            return any(len(parse_note(row[0]).signatures) == 3 for row in rows) or None
+
+        eventually(look)
+
+    def entries(self, kind: Kind) -> list[Entry]:
+        """The entries of a kind."""
+        return [entry for entry in self.site.entries() if entry.kind is kind]
+
+    def events(self, name: str = "server") -> list[dict[str, Any]]:
+        """What the server told its operator."""
+        return [json.loads(line) for line in self.site.output(name).splitlines() if line.startswith("{")]
+
+    def wait_for_event(self, text: str, name: str = "server", **values: object) -> dict[str, Any]:
+        """The first event whose text begins so and that has these values."""
+
+        def look() -> dict[str, Any] | None:
+            for event in self.events(name):
+                if event["event"].startswith(text) and all(event.get(key) == value for key, value in values.items()):
+                    return event
+            return None
+
+        found: dict[str, Any] = eventually(look)
+        return found
+
+    def states(self, slots: list[resources_pb2.Slot]) -> set[int]:
+        """The states of slots."""
+        names = {slot.name for slot in slots}
+        request = slot_service_pb2.ListSlotsRequest(parent=f"{PARENT}/terminals/RWG", page_size=1000)
+        listed = self.site.client(PLANNERS["RWG"]).slots.ListSlots(request, timeout=CALL_SECONDS).slots
+        return {slot.state for slot in listed if slot.name in names}
+
+
+def settings(witnesses: list[WitnessProcess], *, strict: bool) -> str:
+    """The section of the configuration."""
+    lines = ["[witnesses]", "quorum = 2", f"strict = {str(strict).lower()}", "interval_seconds = 1"]
+    for witness in witnesses:
+        lines += ["[[witnesses.members]]", f'vkey = "{witness.vkey}"', f'url = "{witness.url}"']
+    return "\n".join(lines)
+
+
+def running(directory: Path, *, strict: bool) -> Iterator[Port]:
+    """A site with two witnesses of its log."""
+    site = Site(directory)
+    vkey = (directory / "log.vkey").read_text()
+    witnesses = [WitnessProcess(directory, name, logs=[vkey]) for name in ("w1", "w2")]
+    try:
+        for witness in witnesses:
+            witness.start(clock_file=directory / "clock")
+        site._settings = settings(witnesses, strict=strict)
+        site.start()
+        yield Port(site, witnesses)
+    finally:
+        site.close()
+        for witness in witnesses:
+            witness.stop()
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+    """Nothing is drawn that was not witnessed."""
+    yield from running(tmp_path_factory.mktemp("strict"), strict=True)
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+    """What was not witnessed is drawn, and the log says so."""
+    yield from running(tmp_path_factory.mktemp("lenient"), strict=False)
+
+
+def test_a_witnessed_wave_is_drawn(strict: Port) -> None:
+    """Both cosign a checkpoint that covers the freeze before the round; nothing else of the day changes."""
+    duty = strict.site.open_shift(waves=1)
+    strict.site.book_orders([duty.start()])
+    strict.freeze(duty)
+    index = strict.freeze_index(duty)
+    strict.site.advance(duty.draw_time())
+    assert strict.site.wait_for(duty.wave(), DRAWN).state == DRAWN
+    row = strict.site.rows("SELECT note FROM cosigned_checkpoint WHERE size > ? ORDER BY size", index)[0]
+    witnessed = strict.policy.verify(row[0], before_seconds=int(duty.draw_time().timestamp()))
+    assert witnessed.checkpoint.size > index
+    assert {one.time_seconds for one in witnessed.cosignatures} == {int(duty.freeze_time().timestamp())}
+    assert "2 of 2 witnesses cosign each freeze before its draw, else the wave is missed" in strict.site.output()
+
+
+def test_strict_a_wave_that_one_witness_did_not_see_is_missed(strict: Port) -> None:
+    """It is logged with its reason, nobody learns an outcome, and the orders can be booked anew; then all goes on."""
+    duty = strict.site.open_shift(waves=2)
+    slots = strict.site.book_orders([duty.start()])
+    strict.witnesses[1].kill()
+    strict.freeze(duty, witnessed=False)
+    strict.wait_for_event("witness did not cosign", witness="witness.example/w2", reason="WITNESS_SILENT")
+    strict.site.advance(duty.draw_time())
+    assert strict.site.wait_for(duty.wave(), MISSED).state == MISSED
+    (missed,) = [entry.body for entry in strict.entries(Kind.WAVE_MISSED) if entry.body["wave"] == duty.wave()]
+    assert missed["reason"] == "not-witnessed"
+    assert not [one for one in strict.entries(Kind.DRAW) if one.body["wave"] == duty.wave()]
+    assert strict.states(slots) == {resources_pb2.Slot.STATE_LEFT_OVER}
+    strict.witnesses[1].start(clock_file=strict.site.directory / "clock")
+    order = resources_pb2.Order(name=slots[0].order, terminal=slots[0].terminal)
+    again = strict.site.slot(order, duty.start(1))
+    strict.site.client(PLANNERS["RWG"]).slots.BatchBookSlots(strict.site.book([again]), timeout=CALL_SECONDS)
+    strict.freeze(duty, 1)
+    strict.site.advance(duty.draw_time(1))
+    assert strict.site.wait_for(duty.wave(1), DRAWN).state == DRAWN
+
+
+def test_strict_a_cosignature_at_the_round_is_too_late(strict: Port) -> None:
+    """The witness comes back when the beacon value is there: its cosignature proves nothing any more."""
+    duty = strict.site.open_shift(waves=1)
+    strict.witnesses[0].kill()
+    strict.freeze(duty, witnessed=False)
+    strict.wait_for_event("too few witnesses cosigned", cosigned=1)
+    strict.site.stop()
+    strict.site.forget_due()
+    strict.site.advance(duty.draw_time())
+    strict.witnesses[0].start(clock_file=strict.site.directory / "clock")
+    strict.site.start_server()
+    assert strict.site.wait_for(duty.wave(), MISSED).state == MISSED
+    eventually(lambda: strict.witnesses[0].size() == strict.witnesses[1].size() or None)
+
+
+def test_lenient_a_wave_that_one_witness_did_not_see_is_drawn(lenient: Port) -> None:
+    """And the log says that the guarantee is weaker, of that wave and of no other."""
+    duty = lenient.site.open_shift(waves=2)
+    lenient.site.book_orders([duty.start(), duty.start(1)])
+    lenient.freeze(duty, 0)
+    lenient.site.advance(duty.draw_time(0))
+    lenient.witnesses[1].kill()
+    lenient.freeze(duty, 1, witnessed=False)
+    lenient.site.advance(duty.draw_time(1))
+    for index in (0, 1):
+        assert lenient.site.wait_for(duty.wave(index), DRAWN).state == DRAWN
+    lenient.witnesses[1].start(clock_file=lenient.site.directory / "clock")
+    (entry,) = lenient.entries(Kind.UNWITNESSED)
+    assert entry.body["wave"] == duty.wave(1)
+    assert entry.body["quorum"] == 2
+    assert entry.body["witnesses"] in {0, 1}
+
+
+def test_rolled_back_and_forked_stores_are_refused_and_named(strict: Port) -> None:
+    """An old copy of the store goes on as another server would: no witness follows it, and the operator hears why."""
+    site = strict.site
+    first = site.open_shift(waves=1)
+    site.stop()
+    copy = site.directory / "copy.db"
+    shutil.copy(site.store, copy)
+    site.start_server()
+    strict.freeze(first)
+    site.advance(first.draw_time())
+    seen = eventually(lambda: strict.witnesses[0].size() if strict.witnesses[0].size() >= site.size() else None)
+    site.stop()
+    original = site.directory / "original.db"
+    shutil.move(site.store, original)
+    shutil.copy(copy, site.store)
+    site.forget_due()
+    site.start_server()
+    # At first its log is shorter than what was seen, then as long, but another one.
+    strict.wait_for_event("WITNESS SAW A LONGER LOG", reason="WITNESS_AHEAD", witness_size=seen)
+    while site.size() <= seen:
+        site.import_persons()
+        site._persons_known = False
+    fork = strict.wait_for_event("WITNESS SAW ANOTHER LOG", reason="WITNESS_FORK", witness="witness.example/w1")
+    assert fork["witness_size"] == seen
+    assert [one.size() for one in strict.witnesses] == [seen, seen]
+    site.stop()
+    site.store.unlink()
+    shutil.move(original, site.store)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{site.store}{suffix}").unlink(missing_ok=True)
+    site.start_server()
+    eventually(lambda: strict.witnesses[0].size() > seen or None)  # the honest log goes on where it was
+
+
+def test_every_stored_checkpoint_is_of_one_log(strict: Port) -> None:
+    """What was cosigned over the whole day has ascending sizes, one root each, and the log's own signature."""
+    rows = strict.site.rows("SELECT size, note FROM cosigned_checkpoint ORDER BY size")
+    assert rows
+    with closing(sqlite3.connect(strict.witnesses[0].folder / "w1.db")) as state:
+        assert state.execute("SELECT origin FROM seen").fetchall() == [(ORIGIN,)]
+    for size, note in rows:
+        assert parse_checkpoint(parse_note(note).text).size == size
+        Policy(strict.policy.log_keys, strict.policy.witnesses, 1).verify(note)
