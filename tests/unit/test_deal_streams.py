@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assign import reference
+from assign import _core, reference
 from assign.draw import keys, streams
 from assign.draw.commitment import PROTOCOL
 from assign.draw.streams import STREAMS, KeyStream, StreamUse
@@ -29,8 +29,8 @@ def test_no_stream_is_another_or_its_beginning() -> None:
     assert len(set(labels)) == len(labels)
     for first, second in itertools.permutations(prefixes, 2):
         assert not second.startswith(first)
-    for first, second in itertools.permutations(labels, 2):
-        assert not second.startswith(f"{first}/"), "a version of another stream would read as the same one"
+    for label, other in itertools.permutations(labels, 2):
+        assert not other.startswith(f"{label}/"), "a version of another stream would read as the same one"
 
 
 @given(first=st.sampled_from(STREAMS), second=st.sampled_from(STREAMS), data=st.data())

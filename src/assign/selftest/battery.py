@@ -84,6 +84,8 @@ def _judge(one: _Statistic, limit: float) -> Check:
 
 
 def _counted(name: str, words: str, observed: Sequence[int], weights: Sequence[int] = ()) -> _Statistic:
+    if not sum(observed):
+        return _Statistic(name, words, 0, 1, 0, "nothing that can be counted")
     cells, expected = merge_rare(observed, weights or [1] * len(observed), expected=_EXPECTED)
     value, degrees = chi_square(cells, expected)
     return _Statistic(name, words, value, degrees, sum(observed))
