@@ -8,6 +8,8 @@ gives away only that two equal values are equal.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +42,7 @@ class Keyring:
         key_id: 8 hexadecimal digits that tell keys apart and say nothing about them.
     """
 
-    __slots__ = ("_cipher", "_entropy", "_key_id", "key_id")
+    __slots__ = ("_cipher", "_entropy", "_key_id", "_tag_key", "key_id")
 
     def __init__(self, key: bytes, *, entropy: Entropy) -> None:
         """`key`: KEY_BYTES random bytes. Raises InvalidInput KEY_LENGTH or KEY_WEAK (all bytes the same)."""
@@ -50,6 +52,7 @@ class Keyring:
             raise InvalidInput("KEY_WEAK", "This key-encryption key is one byte repeated: it is no key.")
         self._cipher = AESGCMSIV(_derive(key, "seal", KEY_BYTES))
         self._key_id = _derive(key, "id", _KEY_ID_BYTES)
+        self._tag_key = _derive(key, "tag", KEY_BYTES)
         self._entropy = entropy
         self.key_id = self._key_id.hex()
 
@@ -84,6 +87,13 @@ class Keyring:
             return self._cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], lp(_DOMAIN, header, context))
         except InvalidTag:
             raise Corrupt("SEALED_FORGED", "A sealed value was changed, or belongs somewhere else.") from None
+
+    def tag(self, context: bytes) -> bytes:
+        """32 bytes that belong to `context`: HMAC-SHA256 (RFC 2104) under the key, always the same.
+
+        Whoever has the database alone can neither compute them nor tell them from random ones.
+        """
+        return hmac.digest(self._tag_key, lp(_DOMAIN, context), hashlib.sha256)
 
     def __repr__(self) -> str:
         return f"Keyring({self.key_id})"

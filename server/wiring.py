@@ -189,7 +189,7 @@ def _handlers(
 ) -> dict[str, Handlers]:
     return {
         **Rosters(door, services.ports, opened).handlers(),
-        **Orders(door, services.entropy).handlers(),
+        **Orders(door).handlers(),
         **Reveals(door).handlers(),
         **Evidence(door, services, verifiers).handlers(),
     }

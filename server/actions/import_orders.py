@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from assign.encoding import Json
 from assign.errors import AssignError, InvalidInput
@@ -13,13 +14,14 @@ from assign.order import Order, order_digest
 from server.actions.actor import name_actor
 from server.auth.identity import Caller
 from server.storage.orders import add_orders, existing_orders
+from server.storage.secrets import order_salt
 from server.storage.unit import Unit
 
 __all__ = ["import_orders"]
 
 
 def import_orders(unit: Unit, caller: Caller, port: Port, orders: Sequence[Order]) -> int:
-    """Store all of `orders`, or none; how many. Each order's digest is logged at once.
+    """Store all of `orders`, or none; how many. Each order's digest is logged at once, under a salt made here.
 
     Raises InvalidInput (BATCH_EMPTY, ORDER_TWICE, ORDER_EXISTS, UNKNOWN_TERMINAL).
     """
@@ -40,6 +42,8 @@ def import_orders(unit: Unit, caller: Caller, port: Port, orders: Sequence[Order
     if errors:
         first, *others = errors
         raise InvalidInput(first.reason, first.message, field=first.field, also=tuple(others))
+    keyring = unit.services.keyring
+    orders = [replace(order, salt=order_salt(keyring, port, order.order, order.selected_by)) for order in orders]
     add_orders(unit.connection, port, orders)
     by = name_actor(unit, caller, f"ports/{port}")
     rows: list[Json] = [{"digest": _digest(order), "order": order.order} for order in orders]

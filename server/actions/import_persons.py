@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assign.encoding import canonical_json, lp, rfc3339, sha256
 from assign.errors import InvalidInput
 from assign.log.entries import Kind
 from assign.names import Port
 from assign.person import Person
 from server.actions.actor import name_actor
 from server.auth.identity import Caller
-from server.storage.persons import save_persons
+from server.storage.persons import digest_register, save_persons
+from server.storage.secrets import persons_salt
 from server.storage.unit import Unit
 
 __all__ = ["import_persons"]
-
-_SALT_BYTES = 32
 
 
 def import_persons(unit: Unit, caller: Caller, port: Port, persons: Sequence[Person]) -> int:
@@ -32,31 +30,14 @@ def import_persons(unit: Unit, caller: Caller, port: Port, persons: Sequence[Per
             )
         seen.add(person.person)
     save_persons(unit.connection, port, persons)
+    salt = persons_salt(unit.services.keyring, port, unit.now)
     unit.record(
         port,
         Kind.PERSONS_IMPORT,
         {
             "by": name_actor(unit, caller, f"ports/{port}"),
             "count": len(persons),
-            "digest": _digest(unit.services.entropy.bytes(_SALT_BYTES), persons).hex(),
+            "digest": digest_register(unit.connection, port, salt).hex(),
         },
     )
     return len(persons)
-
-
-def _digest(salt: bytes, persons: Sequence[Person]) -> bytes:
-    content = canonical_json(
-        [
-            {
-                "certificate_until": None
-                if person.screening.certificate_until is None
-                else rfc3339(person.screening.certificate_until),
-                "interviewed": person.screening.interviewed,
-                "person": person.person,
-                "recused_parties": [*sorted(person.recused_parties)],
-                "signal_open": person.screening.signal_open,
-            }
-            for person in persons
-        ]
-    )
-    return sha256(lp("persons/v1", salt, content))

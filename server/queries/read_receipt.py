@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from assign.encoding import lp
 from assign.errors import Corrupt, Denied, InvalidInput
 from assign.log.entries import Entry, Kind
 from assign.log.proof import Receipt
@@ -16,6 +15,7 @@ from assign.names import PersonId, Port, parse_wave_name
 from assign.person import pseudonym
 from server.keyring import Keyring
 from server.storage.ledger import read_entries, read_head, tile_reader
+from server.storage.persons import person_key_context
 from server.storage.schema import person_key
 
 __all__ = ["Receipted", "read_own_receipt", "read_receipt"]
@@ -77,6 +77,6 @@ def _is_look_of(connection: Connection, keyring: Keyring, data: bytes, person: P
     sealed = connection.execute(select(person_key.c.sealed).where(person_key.c.person == person)).scalar_one_or_none()
     if sealed is None:
         return False
-    key = keyring.open(bytes(sealed), context=lp("person-key", person))
+    key = keyring.open(bytes(sealed), context=person_key_context(person))
     wave = parse_wave_name(entry.body["wave"])
     return bool(entry.body["person"] == pseudonym(key, str(wave.shift)))

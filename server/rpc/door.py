@@ -21,7 +21,7 @@ from server.clock import Clock
 from server.rpc.status import to_status
 from server.sequencer import Sequencer
 from server.storage.reader import Reader
-from server.storage.requests import find_answer, save_answer
+from server.storage.requests import answer_context, find_answer, save_answer
 from server.storage.unit import Unit
 
 __all__ = ["Door", "Handlers", "handler_of", "stream_handler_of"]
@@ -63,13 +63,13 @@ class Door:
         digest = sha256(lp(method, request.SerializeToString(deterministic=True)))
 
         def once(unit: Unit) -> RequestT | bytes:
+            keyring, context = unit.services.keyring, answer_context(name, request_id, digest)
             known = find_answer(unit.connection, name, request_id, digest)
             if known is not None:
-                return known
+                return keyring.open(known, context=context)
             response = action(unit)
-            save_answer(
-                unit.connection, name, request_id, digest, response.SerializeToString(deterministic=True), unit.now
-            )
+            answer = keyring.seal(response.SerializeToString(deterministic=True), context=context)
+            save_answer(unit.connection, name, request_id, digest, answer, unit.now)
             return response
 
         return cast(RequestT, await self.sequencer.run(once))

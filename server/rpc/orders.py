@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from assign.errors import Denied
 from assign.names import PersonId, SlotId, parse_port_name, parse_terminal_name
-from assign.order import Order
 from assign.v1 import order_service_pb2 as orders_pb2
 from assign.v1 import resources_pb2
 from assign.v1 import slot_service_pb2 as slots_pb2
@@ -13,7 +12,6 @@ from server.actions.cancel_slot import cancel_slot
 from server.actions.import_orders import import_orders
 from server.auth.access import Role
 from server.auth.identity import Caller
-from server.entropy import Entropy
 from server.rpc import present
 from server.rpc.door import Door, Handlers, handler_of
 from server.rpc.paging import next_token, page_of
@@ -26,15 +24,13 @@ __all__ = ["Orders"]
 
 _ORDERS = "/assign.v1.OrderService/"
 _SLOTS = "/assign.v1.SlotService/"
-_SALT_BYTES = 32
 
 
 class Orders:
     """Inspection orders and their slots."""
 
-    def __init__(self, door: Door, entropy: Entropy) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._entropy = entropy
 
     def handlers(self) -> dict[str, Handlers]:
         """Handlers by service and method."""
@@ -60,14 +56,7 @@ class Orders:
     ) -> orders_pb2.BatchImportOrdersResponse:
         """BatchImportOrders."""
         port = parse_port_name(request.parent, field="parent")
-        salts = self._entropy.bytes(_SALT_BYTES * len(request.orders))
-        at = iter(range(0, len(salts), _SALT_BYTES))
-
-        def convert(row: resources_pb2.Order, field: str) -> Order:
-            start = next(at)
-            return to_order(row, port, salts[start : start + _SALT_BYTES], field)
-
-        orders = to_rows(request.orders, "orders", convert)
+        orders = to_rows(request.orders, "orders", lambda row, field: to_order(row, port, field))
 
         def action(unit: Unit) -> orders_pb2.BatchImportOrdersResponse:
             return orders_pb2.BatchImportOrdersResponse(imported_count=import_orders(unit, caller, port, orders))

@@ -158,8 +158,8 @@ def to_roster_entry(
     )
 
 
-def to_order(message: resources_pb2.Order, port: Port, salt: bytes, field: str) -> Order:
-    """An order. Raises InvalidInput."""
+def to_order(message: resources_pb2.Order, port: Port, field: str) -> Order:
+    """An order, not salted yet. Raises InvalidInput."""
     return Order(
         order=OrderId(last_segment(message.name, f"ports/{port}/orders", field=f"{field}.name")),
         container=parse_container_number(message.container_number, field=f"{field}.container_number"),
@@ -169,7 +169,7 @@ def to_order(message: resources_pb2.Order, port: Port, salt: bytes, field: str) 
         qualifications=_to_qualifications(message.qualifications, f"{field}.qualifications"),
         parties=_to_parties(message.parties, f"{field}.parties"),
         selected_by=PersonId(last_segment(message.selected_by, f"ports/{port}/persons", field=f"{field}.selected_by")),
-        salt=salt,
+        salt=b"",
     )
 
 

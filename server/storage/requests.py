@@ -7,10 +7,16 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
+from assign.encoding import lp
 from assign.errors import AlreadyExists
 from server.storage.schema import request
 
-__all__ = ["find_answer", "save_answer"]
+__all__ = ["answer_context", "find_answer", "save_answer"]
+
+
+def answer_context(caller: str, request_id: str, digest: bytes) -> bytes:
+    """What a sealed answer is bound to: a row written by hand answers nobody."""
+    return lp("answer", caller, request_id, digest)
 
 
 def find_answer(connection: Connection, caller: str, request_id: str, digest: bytes) -> bytes | None:
