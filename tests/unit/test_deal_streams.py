@@ -112,7 +112,7 @@ def test_rejected_words_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A word in Lemire's rejection zone is thrown away: for a bound of 3, the word 0 and no other."""
     words = [0, 2**63]
     monkeypatch.setattr(
-        streams._core,
+        _core,
         "keystream",
         lambda _key, length: b"".join(w.to_bytes(8, "little") for w in words * length)[:length],
     )
