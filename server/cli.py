@@ -96,6 +96,18 @@ def _witnesses_in_words(config: Config) -> str:
     return f"witnesses: {witnesses.in_words()} cosign each freeze before its draw, {otherwise}"
 
 
+class _Lines(structlog.PrintLogger):
+    """Writes lines to a file, and drops what cannot be written: a full disk must not end whoever tells of it."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def _log_to_stderr() -> None:
     structlog.configure(
         processors=[
@@ -105,7 +117,7 @@ def _log_to_stderr() -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
     )
 
 

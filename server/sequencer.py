@@ -9,6 +9,7 @@ Time never goes back in the log: while the clock is behind what was logged last,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -115,14 +116,11 @@ class Sequencer:
                 ledger.flush()
             connection.exec_driver_sql("COMMIT")
         except Exception as error:
-            if isinstance(error, DBAPIError | AssignError):
-                _log.error("commit failed", error=type(error).__name__, cause=str(getattr(error, "orig", error)))
-            else:
-                _log.exception("commit failed")  # a bug; but without its writer the server would hang, not fail
-            # What the actions of this batch read of each other never was.
-            self._services.drawn_waves.forget()
             failure = Unavailable("STORE_UNAVAILABLE", "The store cannot write now; nothing was changed. Try again.")
             outcomes = [(job, None, failure) for job in batch]
+            # What the actions of this batch read of each other never was.
+            self._services.drawn_waves.forget()
+            _say(error)
         finally:
             # Undoes what a failed commit left; after a commit it only ends SQLAlchemy's own bookkeeping.
             connection.rollback()
@@ -146,6 +144,15 @@ class Sequencer:
             return job, None, error
         connection.exec_driver_sql("RELEASE action")
         return job, result, None
+
+
+def _say(error: Exception) -> None:
+    with contextlib.suppress(OSError):  # the operator's log may be on the same full disk
+        if isinstance(error, DBAPIError | AssignError):
+            _log.error("commit failed", error=type(error).__name__, cause=str(getattr(error, "orig", error)))
+        else:
+            # A bug; but without its writer the server would hang, not fail.
+            _log.error("commit failed", exc_info=error)
 
 
 def _deliver(outcomes: list[tuple[_Job, Any, BaseException | None]]) -> None:
