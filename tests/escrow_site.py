@@ -146,8 +146,8 @@ def serving(site: Site, config: str = "assign.toml") -> Iterator[tuple[int, str]
         process.stdout.close()
 
 
-def make_site(folder: Path) -> Site:
-    """Three custodians, two shifts opened under escrow; `plain.toml` is the same server without escrow."""
+def make_site(folder: Path, *, config: str = "assign.toml") -> Site:
+    """Three custodians, two shifts opened under `config`; `plain.toml` is the same server without escrow."""
     entropy, now = SystemEntropy(), datetime.now(UTC)
     recipients = [create_identity(folder / f"custodian-{number}.txt") for number in (1, 2, 3)]
     certificates = CertificateDirectory.create(folder / "certs", now=now)
@@ -169,7 +169,7 @@ def make_site(folder: Path) -> Site:
     (folder / "new.toml").write_text(_config_toml(folder, "new.key") + escrow)
     (folder / "plain.toml").write_text(_config_toml(folder, "kek.key"))
     site = Site(folder)
-    site.run(_open_shifts, at=START - timedelta(hours=2))
+    site.run(_open_shifts, config=config, at=START - timedelta(hours=2))
     return site
 
 
