@@ -90,7 +90,7 @@ def test_empty_log_and_no_inputs() -> None:
 @pytest.mark.parametrize("length", [0, 1, len(MAGIC), 31, 32, 49, 50, 100, -1, -32, -33])
 def test_truncated(length: int) -> None:
     """A bundle that is cut anywhere is refused."""
-    assert reason(bundle_of([b"entry"], [(WAVE, b"{}")])[:length]).startswith("BUNDLE_")
+    assert reason(bundle_of([b"entry"], [(WAVE, b"{}")])[:length]) in {"BUNDLE_MAGIC", "BUNDLE_TRUNCATED"}
 
 
 def test_missing_file_is_not_corrupt(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from assign.names import TerminalCode
 from assign.person import Pseudonym, Screening
 from assign.rules.eligibility import Candidate, Need, Verdict, judge, judge_all
+from assign.rules.verdict_table import judge_wave
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,8 +42,11 @@ CANDIDATE = Candidate(
 
 
 def verdict(need: dict[str, Any] | None = None, **facts: Any) -> Verdict:
-    """The verdict on the eligible candidate after these changes."""
-    return judge(replace(NEED, **(need or {})), replace(CANDIDATE, **facts))
+    """The verdict on the eligible candidate after these changes; the table of whole waves says the same."""
+    changed, candidate = replace(NEED, **(need or {})), replace(CANDIDATE, **facts)
+    found = judge(changed, candidate)
+    assert judge_wave([changed], [candidate]) == [found.value]
+    return found
 
 
 def test_eligible() -> None:

@@ -227,6 +227,12 @@ def test_cheating_operator(cheat: type[Operator], expected: Code) -> None:
     assert expected in codes(check(run_day(cheat())))
 
 
+def test_handler_who_is_drawn_is_named_at_the_draw() -> None:
+    """Separation is checked for every seat, apart from the verdicts and from replacements."""
+    report = check(run_day(DrawsASelector()))
+    assert any(item.code is Code.SEPARATION and "was drawn" in item.message for item in report.findings)
+
+
 def test_draw_that_the_core_refuses_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inputs that cannot be drawn do not stop the verification."""
     operator = run_day(Operator())

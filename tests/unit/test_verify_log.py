@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
+from bundle_surgery import join, repair, split
 from log_forgeries import FORGERIES, drop
 from simulated_day import CALENDAR_A, NAMES_A, check, codes, make_orders, run_day
 from simulated_log import ORIGIN, SIGNER, Operator, at, shift_name
 
-from assign.encoding import sha256
+from assign.encoding import canonical_json, sha256
 from assign.errors import InvalidInput
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.entries import Kind
@@ -98,6 +100,21 @@ def test_key_of_another_log() -> None:
     bundle = run_day(Operator()).to_bundle(signer=mallory)
     report = verify_bundle(read_bundle(io.BytesIO(bundle)), trusted_key=SIGNER.verifier().vkey())
     assert {"LOG_KEY_MISMATCH", "CHECKPOINT_INVALID"} <= codes(report)
+
+
+@pytest.mark.parametrize(("field", "value"), [("origin", "assign.example/BEANR"), ("tree_size", 63)])
+def test_checkpoint_of_another_log_or_size(field: str, value: str | int) -> None:
+    """A true checkpoint does not vouch for a bundle of another log, or of another length."""
+    operator = run_day(Operator())
+    records = split(operator.to_bundle())
+    entries = dict(records)["entries"]
+    if field == "tree_size":
+        assert len(operator.entries) == 64
+        entries = entries[: -4 - len(operator.entries[-1])]
+    manifest = {**json.loads(records[0][1]), field: value}
+    records[0] = ("manifest", canonical_json(manifest))
+    report = verify_bundle(read_bundle(io.BytesIO(repair(join(records), "entries", entries))))
+    assert Code.CHECKPOINT_OTHER_LOG in codes(report)
 
 
 def test_own_key_of_the_bundle_is_weaker() -> None:
