@@ -20,7 +20,7 @@ from server.demo.promises import BrokenPromise
 
 __all__ = ["Finished", "Processes", "is_running_in", "run_assign", "run_assign_verify"]
 
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _RUN_SECONDS = 120.0

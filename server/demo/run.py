@@ -51,7 +51,9 @@ def run_demo(
     screens.moment(evening, f"a day at {plan.port}: the evening before")
     for note in day.notes:
         screens.say(note)
-    with workplace.prepare(evening) as clock, Processes(workplace.logs, keep=keep) as processes:
+    with screens.working("Making certificates, keys and the parties' chains"):
+        steering = workplace.prepare(evening)
+    with steering as clock, Processes(workplace.logs, keep=keep) as processes:
         stage = _set(day, workplace, clock, processes, screens)
         evidence = asyncio.run(_play(stage, workplace))
         summary = summarise(stage, workplace, evidence, time.monotonic() - started)
@@ -63,8 +65,9 @@ def run_demo(
 
 def _set(day: PortDay, workplace: Workplace, clock: ClockFile, processes: Processes, screens: Screens) -> Stage:
     """Start the programs; the stage on which the day is played."""
-    urls = workplace.start_parties(processes)
-    address = workplace.start_server(processes, urls)
+    with screens.working("Starting the beacon's parties and the server"):
+        urls = workplace.start_parties(processes)
+        address = workplace.start_server(processes, urls)
     started = ", ".join(f"{name} ({pid})" for name, pid in processes.pids().items())
     screens.say(f"Started: {started}; the server listens on {address}.")
     return Stage(
@@ -87,7 +90,8 @@ async def _play(stage: Stage, workplace: Workplace) -> Evidence:
         await stage.play("the evening before", _prepare(stage))
         saved = await play_day(stage)
         stage.screens.moment(stage.clock.now(), "the auditor")
-        return await stage.play("the audit", gather_evidence(stage, workplace, saved))
+        with stage.screens.working("Exporting, verifying, replaying, forging"):
+            return await stage.play("the audit", gather_evidence(stage, workplace, saved))
     finally:
         await stage.clients.close()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console
 from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +27,21 @@ class Screens:
         width = None if plain.is_terminal else _PLAIN_WIDTH
         self.console = Console(stderr=to_stderr, width=width, highlight=False)
         self._zone = ZoneInfo(zone)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Say what takes a while; on a terminal only, and gone once it is done."""
+        with self.console.status(what):
+            yield
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Callable[[datetime], None]]:
+        """A bar under the screens, on a terminal only; call what it gives with the time after each step."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        hidden = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=hidden) as progress:
+            task = progress.add_task("the day", total=total)
+            yield lambda moment: progress.update(task, advance=1, description=self.clock(moment))
 
     def clock(self, moment: datetime) -> str:
         """`moment` as a local time of the day."""

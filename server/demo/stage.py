@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 __all__ = ["Attempt", "Journal", "Look", "Replaced", "Sighting", "Stage"]
 
-_WAIT_SECONDS = 30.0
-_ACT_SECONDS = 60.0
+_WAIT_SECONDS = 60.0
+_ACT_SECONDS = 120.0
 _POLL_SECONDS = 0.005
 
 

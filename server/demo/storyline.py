@@ -33,11 +33,13 @@ async def play_day(stage: Stage) -> list[Saved]:
     saved: list[Saved] = []
     acts = [*wave_acts(stage, saved), *_sick_calls(stage), *_snooping(stage), *_replacements(stage), *_urgent(stage)]
     acts += _shift_ends(stage)
-    for act in sorted(acts, key=lambda one: (one.moment, one.rank)):
-        stage.processes.require_alive()
-        if act.moment > stage.clock.now():
-            stage.clock.advance_to(act.moment)
-        await stage.play(act.name, act.play())
+    with stage.screens.progress(len(acts)) as passed:
+        for act in sorted(acts, key=lambda one: (one.moment, one.rank)):
+            stage.processes.require_alive()
+            if act.moment > stage.clock.now():
+                stage.clock.advance_to(act.moment)
+            await stage.play(act.name, act.play())
+            passed(act.moment)
     return saved
 
 
