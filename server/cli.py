@@ -19,6 +19,7 @@ from assign.errors import NotFound
 from assign.names import Port
 from assign.receipt_cli import app as receipt_app
 from assign.selftest.cli import register as register_selftest
+from server.audit.cli import register as register_audit
 from server.auth.cli import app as certs_app
 from server.auth.cli_errors import shown_errors
 from server.auth.key_cli import app as keys_app
@@ -49,6 +50,7 @@ app.add_typer(mirror_app, name="mirror")
 app.add_typer(receipt_app, name="receipt")
 app.add_typer(witness_app, name="witness")
 register_verify(app)
+register_audit(app)
 register_selftest(app)
 app.command()(demo)
 

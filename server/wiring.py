@@ -30,6 +30,7 @@ from assign.v1 import (
     wave_service_pb2,
 )
 from server.actions.start_log import start_log
+from server.audit.startup import check_ends
 from server.auth.access import AccessTable
 from server.auth.log_key import load_log_key
 from server.auth.tls import TlsFiles, server_credentials
@@ -144,6 +145,9 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         stack.callback(readers.dispose)
         stack.callback(writer.dispose)
         migrate(writer)
+        verifiers = {port: signer.verifier() for port, signer in services.signers.items()}
+        with readers.connect() as connection:
+            check_ends(connection, {Port(port): verifier for port, verifier in verifiers.items()})
         sequencer = Sequencer(writer, services, clock)
         sequencer.start()
         stack.push_async_callback(sequencer.stop)
@@ -162,7 +166,6 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         for conductor in conductors.values():
             stack.push_async_callback(_cancel, asyncio.create_task(conductor.run()))
         door = Door(access, sequencer, reader, tuple(conductors), wall_clock=SystemClock())
-        verifiers = {port: signer.verifier() for port, signer in services.signers.items()}
         handlers = _handlers(door, services, verifiers, lambda port: conductors[port].wake())
         server, port_number = await _listen(config, credentials, handlers)
         stack.push_async_callback(server.stop, _GRACE_SECONDS)
