@@ -55,10 +55,12 @@ def _first_busy(stage: Stage) -> WaveAt:
 
 def _snooping(stage: Stage) -> list[Act]:
     wave = _first_busy(stage)
-    before, between = partial(ask_too_early, stage, wave, "before the freeze"), "after the freeze, before the draw"
+    before, between = (
+        partial(ask_too_early, stage, wave, when) for when in ("before the freeze", "after the freeze, before the draw")
+    )
     return [
         Act("asking before the freeze", wave.freeze_time - _MINUTE, 0, before),
-        Act("asking before the draw", wave.freeze_time + _MINUTE, 0, partial(ask_too_early, stage, wave, between)),
+        Act("asking before the draw", wave.freeze_time + _MINUTE, 0, between),
         Act("asking as others", wave.draw_time + _MINUTE, 1, partial(ask_as_others, stage, wave)),
         Act("the first screens", wave.read_time, 1, partial(_show_drawn, stage, wave)),
     ]

@@ -112,8 +112,21 @@ async def _freeze(stage: Stage, wave: WaveAt, saved: list[Saved]) -> None:
     )
     stage.promises.keep("every wave is in the log before it is drawn", frozen.freeze_index > 0)
     saved.append(await save_checkpoint(stage, frozen))
+    await _ask_early(stage, wave)
     if wave.start == wave.shift.start:
         await _ask_parties_early(stage, frozen)
+
+
+async def _ask_early(stage: Stage, wave: WaveAt) -> None:
+    """In every wave somebody on duty, each time another, asks for his own between freeze and draw."""
+    people = [person for person in stage.on_duty(wave.shift) if stage.day.is_cleared(person)]
+    if not people:
+        return
+    person = people[(wave.start - wave.shift.start) // GRID % len(people)]
+    identity = stage.inspector(person)
+    request = reveal_service_pb2.RevealAssignmentRequest(name=f"{wave.name}/assignments/{person}")
+    call = stage.client(identity).reveals.RevealAssignment(request)
+    await stage.refused(identity, "asks between a freeze and its draw", call, reasons=("REVEAL_TOO_EARLY",))
 
 
 async def _ask_parties_early(stage: Stage, wave: resources_pb2.Wave) -> None:
