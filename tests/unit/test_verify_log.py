@@ -18,6 +18,7 @@ from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.entries import Kind
 from assign.log.merkle import leaf_hash, root_of
 from assign.log.note import NoteSigner
+from assign.verify import bodies
 from assign.verify.bundle import read_bundle, write_bundle
 from assign.verify.findings import Attention, Code
 from assign.verify.replay import verify_bundle
@@ -115,6 +116,14 @@ def test_checkpoint_of_another_log_or_size(field: str, value: str | int) -> None
     records[0] = ("manifest", canonical_json(manifest))
     report = verify_bundle(read_bundle(io.BytesIO(repair(join(records), "entries", entries))))
     assert Code.CHECKPOINT_OTHER_LOG in codes(report)
+
+
+def test_kind_that_the_verifier_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a newer server writes is not believed, not refused, and said to be unchecked."""
+    monkeypatch.delitem(bodies._SHAPES, Kind.READ)
+    report = check(run_day(Operator()))
+    assert report.findings == ()
+    assert any(item.what == "1 entries of the kind read" for item in report.not_checked)
 
 
 def test_own_key_of_the_bundle_is_weaker() -> None:

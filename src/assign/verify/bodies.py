@@ -160,7 +160,12 @@ _SHAPES: dict[Kind, _Check] = {
 }
 
 
-def check_body(entry: Entry) -> None:
-    """Raise Corrupt (ENTRY_BODY) unless the body has exactly the form of the entry's kind."""
-    if not _SHAPES[entry.kind](entry.body):
+def check_body(entry: Entry) -> bool:
+    """Whether this verifier knows what such an entry means: its kind is one of those above.
+
+    Raises Corrupt (ENTRY_BODY) unless the body has exactly the form of the entry's kind.
+    """
+    shape = _SHAPES.get(entry.kind)
+    if shape is not None and not shape(entry.body):
         raise Corrupt("ENTRY_BODY", f"The body of this {entry.kind} entry does not have its documented form.")
+    return shape is not None

@@ -30,6 +30,7 @@ class Ledger:
         counts: how many entries of each kind.
         codes: every `code` that a server-start named so far.
         is_clock_steered: some server-start named a clock that is not the system's.
+        unread: kinds that occurred and that this verifier does not know.
         last_time: of the latest entry that has one.
         order_digests: every imported order's digest.
     """
@@ -37,6 +38,7 @@ class Ledger:
     def __init__(self, origin: str, findings: Findings, *, on_close: Callable[[Shift, Entry], None]) -> None:
         self.origin = origin
         self.counts: Counter[str] = Counter()
+        self.unread: set[Kind] = set()
         self.codes: set[str] = set()
         self.is_clock_steered = False
         self.last_time: datetime | None = None
@@ -78,7 +80,8 @@ class Ledger:
             self._findings.add(Code.ENTRY_MALFORMED, error.message, index)
 
     def _read_entry(self, index: int, entry: Entry) -> None:
-        check_body(entry)
+        if not check_body(entry):
+            self.unread.add(entry.kind)
         self.counts[entry.kind] += 1
         if index == 0 and entry.kind is not Kind.SERVER_START:
             self._findings.add(Code.FIRST_ENTRY, "The log does not begin with the start of a server.", 0)

@@ -197,13 +197,22 @@ class _Verification:
             is_clock_steered=self._ledger.is_clock_steered,
             entries={kind: count for kind, count in counts.items() if ":" not in kind},
             checked=self._checked(),
-            not_checked=(*not_checked, *_never_checked(trusted_key)),
+            not_checked=(*not_checked, *self._unread(), *_never_checked(trusted_key)),
             findings=tuple(findings.in_order()),
             findings_count=findings.wrong_count,
             attention=tuple(findings.attention),
             attention_count=findings.attention_count,
             shifts=tuple(self._shifts.values()),
         )
+
+    def _unread(self) -> list[NotChecked]:
+        return [
+            NotChecked(
+                what=f"{self._ledger.counts[kind]} entries of the kind {kind}",
+                why="they are in the signed tree, but this verifier does not know what they mean",
+            )
+            for kind in sorted(self._ledger.unread)
+        ]
 
     def _checked(self) -> tuple[tuple[str, int], ...]:
         counts, shifts = self._ledger.counts, self._shifts.values()
