@@ -23,6 +23,18 @@ from assign.v1 import resources_pb2, slot_service_pb2
 
 MISSED, DRAWN = resources_pb2.Wave.STATE_MISSED, resources_pb2.Wave.STATE_DRAWN
 
+# It remembers at once, and lets the log wait for its answer.
+_SLOW_TO_ANSWER = """
+import time
+from server.witness.judge import Judge
+cosign = Judge.cosign
+def cosign_slowly(self, body):
+    line = cosign(self, body)
+    time.sleep(1.5)
+    return line
+Judge.cosign = cosign_slowly
+"""
+
 
 @dataclass
 class Port:
@@ -174,6 +186,21 @@ def test_strict_a_cosignature_at_the_round_is_too_late(strict: Port) -> None:
     strict.site.start_server()
     assert strict.site.wait_for(duty.wave(), MISSED).state == MISSED
     eventually(lambda: strict.witnesses[0].size() == strict.witnesses[1].size() or None)
+
+
+def test_strict_an_answer_on_its_way_at_the_round_is_waited_for(strict: Port) -> None:
+    """What was cosigned in time counts, although it reaches the server when the beacon value exists."""
+    duty = strict.site.open_shift(waves=1)
+    slow = strict.witnesses[0]
+    slow.stop()
+    slow.start(clock_file=strict.site.directory / "clock", code=_SLOW_TO_ANSWER)
+    strict.freeze(duty, witnessed=False)
+    index = strict.freeze_index(duty)
+    eventually(lambda: slow.size() > index or None)
+    strict.site.advance(duty.draw_time())
+    assert strict.site.wait_for(duty.wave(), DRAWN).state == DRAWN
+    slow.stop()
+    slow.start(clock_file=strict.site.directory / "clock")
 
 
 def test_lenient_a_wave_that_one_witness_did_not_see_is_drawn(lenient: Port) -> None:
