@@ -268,6 +268,24 @@ FORGERIES: dict[str, tuple[Forgery, Code]] = {
         ),
         Code.MISSED_BUT_FROZEN,
     ),
+    "wave missed, then drawn": (
+        lambda o: o.entries.insert(
+            o.find(None) + 1,
+            Entry(
+                kind=Kind.WAVE_MISSED, origin=ORIGIN, time=at(5, 48), body={"wave": _WAVE, "reason": "not-witnessed"}
+            ).to_bytes(),
+        ),
+        Code.DRAW_AFTER_MISSED,
+    ),
+    "wave drawn, then missed": (
+        lambda o: o.entries.insert(
+            o.find(Kind.DRAW) + 1,
+            Entry(
+                kind=Kind.WAVE_MISSED, origin=ORIGIN, time=at(5, 50), body={"wave": _WAVE, "reason": "not-witnessed"}
+            ).to_bytes(),
+        ),
+        Code.MISSED_BUT_FROZEN,
+    ),
     "wave missed too early": (
         lambda o: o.entries.insert(
             o.find(Kind.ORDERS_IMPORT),

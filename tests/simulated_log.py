@@ -332,9 +332,9 @@ class Operator:
             },
         )
 
-    def miss(self, shift: OpenShift, start: datetime) -> None:
+    def miss(self, shift: OpenShift, start: datetime, *, reason: str = "not-frozen-in-time") -> None:
         self.wait_until(shift.calendar.draw_time(start))
-        self.record(Kind.WAVE_MISSED, {"wave": str(WaveName(shift.name, start)), "reason": "not-frozen-in-time"})
+        self.record(Kind.WAVE_MISSED, {"wave": str(WaveName(shift.name, start)), "reason": reason})
 
     # After the draw
 

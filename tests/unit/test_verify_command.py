@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from assign.cli import register
 from assign.encoding import sha256
 from assign.log.entries import Kind
 from assign.log.note import NoteSigner
+from assign.verify.findings import Attention, Code
 
 
 def run(*arguments: str | Path) -> Result:
@@ -158,6 +160,12 @@ def test_help_explains(day: Path) -> None:
     assert "offline" in text
     assert "byte for byte" in text
     assert "Exit status" in text
+
+
+def test_every_code_is_in_the_documentation() -> None:
+    """The page lists exactly the findings that there are."""
+    page = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == {str(code) for code in (*Code, *Attention)}
 
 
 _LOADED = """

@@ -210,6 +210,25 @@ def test_missed_wave_is_reported_and_is_not_wrong() -> None:
     assert report.shifts[0].waves[0].state is WaveState.MISSED
 
 
+def test_frozen_wave_without_witnesses_is_reported_and_is_not_wrong() -> None:
+    """Given up before its beacon value was asked for; what it committed to is opened and checked all the same."""
+    operator = Operator()
+    shift = operator.open_shift(shift_name("A"), replace(CALENDAR_A, end=at(6, 15)))
+    operator.wait_until(at(4))
+    operator.import_roster(shift, NAMES_A)
+    operator.import_orders(make_orders(2))
+    operator.book(("s-00", "o-01", at(6)))
+    operator.freeze(shift, at(6))
+    operator.miss(shift, at(6), reason="not-witnessed")
+    operator.close(shift)
+    report = check(operator)
+    assert report.findings == ()
+    assert [str(item.code) for item in report.attention] == ["WAVE_MISSED"]
+    assert report.shifts[0].waves[0].state is WaveState.MISSED
+    operator.shifts[str(shift.name)].inputs.clear()
+    assert codes(check(operator)) == {"INPUTS_MISSING"}
+
+
 def test_order_drawn_again_is_reported() -> None:
     """Cancelling after a draw and booking anew is allowed, counted and shown: somebody may be fishing."""
     operator = Operator()

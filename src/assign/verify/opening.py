@@ -132,7 +132,8 @@ class Opening:
     def _check_undrawn(self) -> None:
         for wave in self._shift.waves.values():
             if wave.freeze is not None and wave.drawn is None:
-                self._add(Code.DRAW_MISSING, wave, "it was frozen and never drawn.")
+                if wave.missed_index is None:
+                    self._add(Code.DRAW_MISSING, wave, "it was frozen and never drawn.")
                 self._check_frozen(
                     wave, wave_seed(self._master, self._context.origin, str(self._shift.name), wave.name)
                 )

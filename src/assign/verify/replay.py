@@ -138,7 +138,7 @@ class _Verification:
             if now is not None and now > shift.closes:
                 self._findings.add(Code.CLOSE_MISSING, f"{name} is over and was never closed.", shift.index)
             for wave in shift.waves.values():
-                if wave.freeze is not None and wave.drawn is None and now is not None and now > wave.start:
+                if wave.freeze is not None and not wave.is_over and now is not None and now > wave.start:
                     self._findings.add(
                         Code.DRAW_MISSING, f"{wave.name}: it was frozen and never drawn.", wave.freeze_index
                     )

@@ -13,6 +13,8 @@ from assign.verify.shift import Approval, Drawn, Event, Shift, Substituted, Wave
 
 __all__ = ["WaveLife"]
 
+_NOT_WITNESSED = "not-witnessed"
+
 
 class WaveLife:
     """Takes in the entries that concern one wave of an open shift."""
@@ -65,6 +67,8 @@ class WaveLife:
         if wave.freeze is None:
             self._findings.add(Code.DRAW_WITHOUT_FREEZE, f"{wave.name} was drawn without a freeze.", index)
             return False
+        if wave.missed_index is not None:
+            self._findings.add(Code.DRAW_AFTER_MISSED, f"{wave.name} was drawn after it was declared missed.", index)
         body = entry.body
         wave.drawn = Drawn(
             index=index,
@@ -86,7 +90,8 @@ class WaveLife:
 
     def miss(self, index: int, shift: Shift, wave: Wave, entry: Entry) -> None:
         """A wave that was not frozen in time and will not be drawn."""
-        if wave.freeze is not None:
+        # Too few witnesses saw the freeze in time: the one reason to give up a wave that is frozen, and not drawn.
+        if wave.drawn is not None or (wave.freeze is not None and entry.body["reason"] != _NOT_WITNESSED):
             self._findings.add(Code.MISSED_BUT_FROZEN, f"{wave.name} was frozen, then declared missed.", index)
         if entry.time < shift.calendar.freeze_time(wave.start):
             self._findings.add(Code.MISSED_EARLY, f"{wave.name} was declared missed before its freeze time.", index)
@@ -94,7 +99,7 @@ class WaveLife:
         orders = sum(booking.stood_at(index) for booking in wave.bookings)
         self._findings.note(
             Attention.WAVE_MISSED,
-            f"{wave.name} was not frozen in time ({entry.body['reason']}); orders that waited for it: {orders}.",
+            f"{wave.name} is not drawn ({entry.body['reason']}); orders that waited for it: {orders}.",
             index,
         )
 
