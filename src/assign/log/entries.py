@@ -40,6 +40,7 @@ class Kind(StrEnum):
     KEY_USE = "key-use"
     DRAW = "draw"
     WAVE_MISSED = "wave-missed"
+    UNWITNESSED = "unwitnessed"
     REVEAL = "reveal"
     READ = "read"
     REPLACEMENT_REQUEST = "replacement-request"
