@@ -8,10 +8,11 @@ from assign.draw.inputs import WaveInputs
 from assign.draw.keys import draw_key, transcript_blind
 from assign.draw.outcome import replay_wave
 from assign.draw.transcript import Transcript
+from assign.encoding import Json
 from assign.errors import Corrupt
 from assign.log.entries import Kind
 from assign.names import OrderId, WaveName
-from server.actions.admit_wave import admit_wave
+from server.actions.admit_wave import admit_wave, missing_witnesses
 from server.storage.orders import set_slots
 from server.storage.outcomes import Outcome, seal_context, seal_outcome
 from server.storage.secrets import unwrap_seed
@@ -35,6 +36,7 @@ def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
     if not admit_wave(unit, name):
         return
     wave = load_wave(unit.connection, name)
+    _note_missing_witnesses(unit, wave)
     inputs = open_inputs(unit, wave)
     key = _derive_key(unit, wave, evidence)
     transcript = replay_wave(inputs, key)
@@ -61,6 +63,14 @@ def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
         left_over_count=sum(1 for team in transcript.teams if not team),
     )
     _settle_slots(unit, name, transcript)
+
+
+def _note_missing_witnesses(unit: Unit, wave: StoredWave) -> None:
+    missing = missing_witnesses(unit, wave)
+    if missing is not None:
+        witnesses, quorum = missing
+        body: dict[str, Json] = {"quorum": quorum, "wave": str(wave.name), "witnesses": witnesses}
+        unit.record(wave.name.shift.port, Kind.UNWITNESSED, body)
 
 
 def _derive_key(unit: Unit, wave: StoredWave, evidence: bytes) -> bytes:
