@@ -22,8 +22,11 @@ from assign.selftest.run import require_sound_build
 from assign.v1 import (
     log_service_pb2,
     order_service_pb2,
+    outage_service_pb2,
     person_service_pb2,
+    privacy_service_pb2,
     reveal_service_pb2,
+    review_service_pb2,
     roster_service_pb2,
     slot_service_pb2,
     verification_service_pb2,
@@ -45,6 +48,7 @@ from server.keyring import Keyring
 from server.rpc.door import Door, Handlers
 from server.rpc.evidence import Evidence
 from server.rpc.orders import Orders
+from server.rpc.outages import Outages
 from server.rpc.reveals import Reveals
 from server.rpc.rosters import Rosters
 from server.sequencer import Sequencer
@@ -60,8 +64,11 @@ CODE_VERSION = f"assign/{version('assign')}"
 _DESCRIPTORS = (
     log_service_pb2,
     order_service_pb2,
+    outage_service_pb2,
     person_service_pb2,
+    privacy_service_pb2,
     reveal_service_pb2,
+    review_service_pb2,
     roster_service_pb2,
     slot_service_pb2,
     verification_service_pb2,
@@ -195,6 +202,7 @@ def _handlers(
         **Orders(door).handlers(),
         **Reveals(door).handlers(),
         **Evidence(door, services, verifiers).handlers(),
+        **Outages(door).handlers(),
     }
 
 

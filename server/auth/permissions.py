@@ -62,6 +62,24 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[Role, ...]]]] = {
     "VerificationService": {
         "ExportBundle": _OVERSIGHT,
     },
+    "OutageService": {
+        "CommitSheets": (Role.ROSTER_OFFICER, Role.SUPERVISOR),
+        "ListSheets": (Role.ROSTER_OFFICER, *_OVERSIGHT),
+        # Two supervisors: the action refuses who asked.
+        "RequestSheetOpening": (Role.SUPERVISOR,),
+        "OpenSheet": (Role.SUPERVISOR,),
+        "GetSheetOrder": (Role.SUPERVISOR,),
+        "RequestManualWave": (Role.SUPERVISOR,),
+        "ConfirmManualWave": (Role.SUPERVISOR,),
+        "BatchImportManualAssignments": (Role.SUPERVISOR,),
+    },
+    "PrivacyService": {
+        "RequestErasure": (Role.SECURITY_OFFICER,),
+        "ErasePerson": (Role.SUPERVISOR,),
+    },
+    "ReviewService": {
+        "ListReads": _OVERSIGHT,
+    },
 }
 
 ALLOWED: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(

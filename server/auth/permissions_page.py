@@ -24,6 +24,11 @@ NARROWED: Final[Mapping[str, str]] = {
     "ListAssignments": "once the wave has started",
     "ApproveReplacement": "never who requested it",
     "GetReceipt": "an inspector for his own looks only",
+    "CommitSheets": "again only after a change of the roster",
+    "OpenSheet": "never who requested it",
+    "GetSheetOrder": "once two persons opened it",
+    "ConfirmManualWave": "never who requested it",
+    "ErasePerson": "never who requested it, nor the person himself",
 }
 """What the action behind a method asks beyond the role."""
 

@@ -30,13 +30,17 @@ __all__ = [
     "Words",
     "cosigned_checkpoint",
     "escrow_share",
+    "exception_request",
     "handled_selection",
     "inspection_order",
     "log_entry",
     "log_tile",
+    "manual_line",
     "metadata",
+    "outage_sheet",
     "person",
     "person_key",
+    "person_key_commitment",
     "port_log",
     "replacement",
     "request",
@@ -282,4 +286,61 @@ cosigned_checkpoint = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("first_time", Moment, nullable=False),
     Column("note", LargeBinary, nullable=False),
+)
+
+# What one person asked for and another one has to confirm: to open a sheet, to work a wave by hand, to erase a person.
+exception_request = Table(
+    "exception_request",
+    metadata,
+    Column("port", _PORT, primary_key=True),
+    Column("request", _ID, primary_key=True),
+    Column("action", String(20), nullable=False),
+    Column("subject", _NAME, nullable=False),
+    Column("reason", _ID, nullable=False),
+    Column("claimed_time", Moment),
+    Column("requested_by", _ID, nullable=False),
+    Column("requested_time", Moment, nullable=False),
+    Column("approved_by", _ID),
+    Column("approved_time", Moment),
+)
+
+# A sealed sheet: salt and order open only under the key that is not in the database.
+outage_sheet = Table(
+    "outage_sheet",
+    metadata,
+    Column("port", _PORT, primary_key=True),
+    Column("shift", _ID, primary_key=True),
+    Column("sheet", Integer, primary_key=True, autoincrement=False),
+    Column("terminal", String(6), nullable=False),
+    Column("qualifications", Words, nullable=False),
+    Column("person_count", Integer, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("void", Boolean, nullable=False),
+    Column("open_time", Moment),
+)
+
+# A sheet as it was worked: each line hands out an order, or says why its person was passed over.
+manual_line = Table(
+    "manual_line",
+    metadata,
+    Column("port", _PORT, primary_key=True),
+    Column("shift", _ID, primary_key=True),
+    Column("sheet", Integer, primary_key=True, autoincrement=False),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", String(32), nullable=False),
+    Column("time", Moment, nullable=False),
+    Column("order", _ID),
+    Column("wave_start", Moment),
+    Column("why", _ID),
+    Index(None, "port", "wave_start"),
+)
+
+# The keys that the log has a commitment of, and the port whose log it is.
+person_key_commitment = Table(
+    "person_key_commitment",
+    metadata,
+    Column("person", _ID, primary_key=True),
+    Column("port", _PORT, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
 )

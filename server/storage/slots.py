@@ -37,6 +37,7 @@ class SlotState(IntEnum):
     FROZEN = 3
     DRAWN = 4
     LEFT_OVER = 5
+    ASSIGNED_BY_HAND = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class WaveState(IntEnum):
     FROZEN = 2
     DRAWN = 3
     MISSED = 4
+    MANUAL = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

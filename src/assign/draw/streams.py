@@ -27,6 +27,8 @@ __all__ = [
     "DEAL_SEED",
     "DRAW_KEY",
     "RESERVE",
+    "SHEET",
+    "SHEET_SALT",
     "SLOT_SEED",
     "STREAMS",
     "TRANSCRIPT_BLIND",
@@ -99,8 +101,30 @@ DEAL: Final = StreamUse(
     fields=("origin", "shift", "u64be(position)", "caller", "pool digest"),
     purpose="which waiting item one selector is dealt",
 )
+SHEET: Final = StreamUse(
+    label="sheet/v1",
+    parent="M",
+    fields=("origin", "shift", "u64be(sheet)", "terminal", "qualifications"),
+    purpose="the order of the persons on one sealed sheet",
+)
+SHEET_SALT: Final = StreamUse(
+    label="sheet-salt/v1",
+    parent="M",
+    fields=("origin", "shift", "u64be(sheet)"),
+    purpose="hides a sealed sheet behind its hash",
+)
 
-STREAMS: Final = (SLOT_SEED, DRAW_KEY, RESERVE, TRANSCRIPT_BLIND, BACK_CHECK, DEAL_SEED, DEAL)
+STREAMS: Final = (
+    SLOT_SEED,
+    DRAW_KEY,
+    RESERVE,
+    TRANSCRIPT_BLIND,
+    BACK_CHECK,
+    DEAL_SEED,
+    DEAL,
+    SHEET,
+    SHEET_SALT,
+)
 
 
 def hkdf(*, salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:

@@ -47,6 +47,15 @@ class Kind(StrEnum):
     REPLACEMENT_APPROVE = "replacement-approve"
     REFUSAL = "refusal"
     CLOSE = "close"
+    SHEETS_COMMIT = "sheets-commit"
+    SHEETS_PRINT = "sheets-print"
+    EXCEPTION_REQUEST = "exception-request"
+    SHEET_OPEN = "sheet-open"
+    WAVE_MANUAL = "wave-manual"
+    MANUAL_ASSIGNMENT = "manual-assignment"
+    PERSON_KEYS = "person-keys"
+    PERSON_ERASED = "person-erased"
+    RETENTION = "retention"
 
 
 def microseconds(moment: datetime) -> int:

@@ -273,6 +273,8 @@ class Slot(_message.Message):
         """A team comes. Who it is, the terminal learns at the gate."""
         STATE_LEFT_OVER: Slot._State.ValueType  # 5
         """Drawn, and nobody could be drawn: book another slot."""
+        STATE_ASSIGNED_BY_HAND: Slot._State.ValueType  # 6
+        """Handed out by hand from a sealed sheet."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: Slot.State.ValueType  # 0
@@ -284,6 +286,8 @@ class Slot(_message.Message):
     """A team comes. Who it is, the terminal learns at the gate."""
     STATE_LEFT_OVER: Slot.State.ValueType  # 5
     """Drawn, and nobody could be drawn: book another slot."""
+    STATE_ASSIGNED_BY_HAND: Slot.State.ValueType  # 6
+    """Handed out by hand from a sealed sheet."""
 
     NAME_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
@@ -343,6 +347,8 @@ class Wave(_message.Message):
         STATE_DRAWN: Wave._State.ValueType  # 3
         STATE_MISSED: Wave._State.ValueType  # 4
         """Not frozen in time, so never drawn: its orders need other slots."""
+        STATE_MANUAL: Wave._State.ValueType  # 5
+        """Worked by hand from sealed sheets, with a reason; never drawn."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: Wave.State.ValueType  # 0
@@ -351,6 +357,8 @@ class Wave(_message.Message):
     STATE_DRAWN: Wave.State.ValueType  # 3
     STATE_MISSED: Wave.State.ValueType  # 4
     """Not frozen in time, so never drawn: its orders need other slots."""
+    STATE_MANUAL: Wave.State.ValueType  # 5
+    """Worked by hand from sealed sheets, with a reason; never drawn."""
 
     NAME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
