@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 from beacon_chains import evidence_of
 from seeded_entropy import SeededEntropy
 from sqlalchemy import Engine
@@ -180,6 +182,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:
         """Start as `assign serve` does, and stop in the reverse order; may be done again after a stop."""
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         writer, self.readers = open_writer(self.url), open_readers(self.url)
         migrate(writer)
         self.sequencer = Sequencer(writer, self.services, self.clock)
