@@ -35,6 +35,8 @@ def test_a_drawn_person_is_busy_until_the_end() -> None:
     assert occupancy.busy(A, after=SIX) == ((SIX, SIX + 30 * MINUTE),)
     assert occupancy.busy(A, after=SIX + 30 * MINUTE) == ()
     assert occupancy.busy(C, after=SIX) == ()
+    assert occupancy.all_busy(after=SIX) == dict.fromkeys((A, B), frozenset({(SIX, SIX + 30 * MINUTE)}))
+    assert occupancy.all_busy(after=SIX + 30 * MINUTE) == {}
     assert occupancy.team_of("w-1", order_id(0)) == (A, B)
     assert occupancy.orders_of("w-1", A) == (order_id(0),)
 

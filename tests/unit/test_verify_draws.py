@@ -20,7 +20,7 @@ from assign.errors import AssignError
 from assign.log.entries import Kind
 from assign.names import WaveName
 from assign.person import Pseudonym
-from assign.verify import opening
+from assign.verify import opening, reconcile
 from assign.verify.findings import Attention, Code
 
 
@@ -225,6 +225,15 @@ CHEATS: dict[type[Operator], Code] = {
 def test_cheating_operator(cheat: type[Operator], expected: Code) -> None:
     """Everything he commits to and signs fits together, and is found all the same."""
     assert expected in codes(check(run_day(cheat())))
+
+
+def test_roster_of_quite_another_size_is_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves out thousands does not choose how long the verifier lists them."""
+    monkeypatch.setattr(reconcile, "_MANY", 0)
+    report = check(run_day(LeavesOutAPerson()))
+    found = [item for item in report.findings if item.code is Code.INPUTS_PERSONS]
+    assert len(found) == 7  # one a wave
+    assert "7 persons instead of 8" in found[0].message
 
 
 def test_handler_who_is_drawn_is_named_at_the_draw() -> None:

@@ -94,6 +94,11 @@ class Occupancy:
         inspections = self._has.get(person, {}).values()
         return tuple(sorted({(item.start, item.end) for item in inspections if item.end > after}))
 
+    def all_busy(self, *, after: datetime) -> dict[Pseudonym, frozenset[tuple[datetime, datetime]]]:
+        """`busy` of everybody who is."""
+        times = {person: frozenset(self.busy(person, after=after)) for person in self._has}
+        return {person: busy for person, busy in times.items() if busy}
+
     def unavailable(
         self,
         wave: str,
@@ -106,14 +111,17 @@ class Occupancy:
         """Who cannot take over from `leaving` and why, as far as the log tells.
 
         Args:
-            capacity: of everybody who might take over, as in the wave's inputs.
-            absent: reported absent in the log of the shift.
+            capacity: of everybody who might take over, as in the wave's inputs; the answer is about these.
+            absent: reported absent in the log of the shift; asked for each of them, so best a set.
         """
-        found = {person: self._why_not((wave, order), person, most) for person, most in capacity.items()}
-        unavailable: dict[Pseudonym, str] = {person: why for person, why in found.items() if why is not None}
-        for person in (leaving, *self._replaced.get(wave, ()), *absent):
-            unavailable[person] = WhyPassedOver.ABSENT
-        return unavailable
+        away = self._replaced.get(wave, set()) | {leaving}
+        found: dict[Pseudonym, str] = {}
+        for person, most in capacity.items():
+            why = WhyPassedOver.ABSENT if person in away or person in absent else None
+            why = why or self._why_not((wave, order), person, most)
+            if why is not None:
+                found[person] = why
+        return found
 
     def _why_not(self, key: _Key, person: Pseudonym, capacity: int) -> WhyPassedOver | None:
         if person in self._teams.get(key, ()):

@@ -8,7 +8,7 @@ from assign.draw.keys import reserve_key
 from assign.names import OrderId
 from assign.person import Pseudonym
 
-__all__ = ["reserve_order"]
+__all__ = ["reserve_order", "reserve_order_of_row"]
 
 
 def reserve_order(inputs: WaveInputs, key: bytes, order: OrderId) -> list[Pseudonym]:
@@ -20,7 +20,15 @@ def reserve_order(inputs: WaveInputs, key: bytes, order: OrderId) -> list[Pseudo
     Raises:
         ValueError: the order is not in the inputs (a programming error).
     """
-    row = inputs.verdicts[[frozen.order for frozen in inputs.orders].index(order)]
-    eligible = [person.candidate.person for person, letter in zip(inputs.persons, row, strict=True) if letter == "+"]
-    permutation = _core.shuffle(len(eligible), reserve_key(key, inputs.origin, inputs.wave, order))
-    return [eligible[int(position)] for position in permutation]
+    return reserve_order_of_row(inputs, key, [frozen.order for frozen in inputs.orders].index(order))
+
+
+def reserve_order_of_row(inputs: WaveInputs, key: bytes, row: int) -> list[Pseudonym]:
+    """The reserve order of `inputs.orders[row]`."""
+    eligible = [
+        person.candidate.person
+        for person, letter in zip(inputs.persons, inputs.verdicts[row], strict=True)
+        if letter == "+"
+    ]
+    derived = reserve_key(key, inputs.origin, inputs.wave, inputs.orders[row].order)
+    return [eligible[int(position)] for position in _core.shuffle(len(eligible), derived)]

@@ -135,6 +135,7 @@ class Ledger:
                     Code.ROSTER_DUPLICATE, f"{line['person']} is on the roster of {shift.name} already.", index
                 )
                 continue
+            shift.roster_indices.append(index)
             shift.roster[line["person"]] = RosterLine(
                 index=index,
                 terminals=frozenset(line["terminals"]),
@@ -287,6 +288,7 @@ class Ledger:
                     self._drawn_in.pop(booking.order, None)
         shift.waves.clear()
         shift.roster.clear()
+        shift.roster_indices.clear()
         shift.events.clear()
 
     def _open_shift(self, index: int, name: str) -> Shift | None:

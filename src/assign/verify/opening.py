@@ -22,7 +22,7 @@ from assign.verify.beacons import BeaconChecks
 from assign.verify.findings import Attention, Code, Findings
 from assign.verify.reconcile import reconcile
 from assign.verify.shift import Approval, Booking, Drawn, Shift, Wave
-from assign.verify.substitution import Case, check_approval, open_case
+from assign.verify.substitution import Case, check_approval, open_cases
 
 __all__ = ["Context", "Opening"]
 
@@ -60,8 +60,10 @@ class Opening:
         self._occupancy = Occupancy()
         self._is_known = True  # every draw so far was replayed: the occupancy is the operator's too
         self._busy: dict[str, dict[Pseudonym, frozenset[tuple[datetime, datetime]]]] = {}
-        self._cases: dict[tuple[str, OrderId], Case | None] = {}
+        self._cases: dict[str, dict[OrderId, Case]] = {}
         self._wanted: dict[str, set[OrderId]] = {}
+        self._absent: set[Pseudonym] = set()
+        self._absences = [*shift.absent.items()][::-1]  # the next one to happen is last
         self._read_salts(close)
 
     def check(self) -> None:
@@ -110,8 +112,7 @@ class Opening:
         """Who is busy when the wave is frozen, by the draws and replacements before it, if all are known."""
         if not self._is_known:
             return
-        times = {person: frozenset(self._occupancy.busy(person, after=wave.start)) for person in self._shift.roster}
-        self._busy[wave.name] = {person: busy for person, busy in times.items() if busy}
+        self._busy[wave.name] = self._occupancy.all_busy(after=wave.start)
 
     def _check_draw(self, wave: Wave, drawn: Drawn) -> None:
         seed = wave_seed(self._master, self._context.origin, str(self._shift.name), wave.name)
@@ -191,8 +192,7 @@ class Opening:
     def _replay(self, wave: Wave, drawn: Drawn, inputs: WaveInputs, key: bytes) -> None:
         try:
             transcript = replay_wave(inputs, key)
-            for order in sorted(self._wanted.get(wave.name, ())):
-                self._cases[wave.name, order] = open_case(inputs, key, order)
+            self._cases[wave.name] = open_cases(inputs, key, self._wanted.get(wave.name, set()))
         except AssignError as error:
             self._findings.add(Code.REPLAY_REFUSED, f"{wave.name} cannot be drawn: {error.message}", drawn.index)
             return
@@ -224,9 +224,10 @@ class Opening:
             )
 
     def _check_approval(self, approval: Approval) -> None:
-        absent = {person for person, index in self._shift.absent.items() if index < approval.index}
-        cases = {item.order: self._cases.get((approval.wave, item.order)) for item in approval.substitutions}
-        check_approval(approval, cases, occupancy=self._occupancy, absent=absent, findings=self._findings)
+        while self._absences and self._absences[-1][1] < approval.index:
+            self._absent.add(self._absences.pop()[0])
+        cases = self._cases.get(approval.wave, {})
+        check_approval(approval, cases, occupancy=self._occupancy, absent=self._absent, findings=self._findings)
 
     def _note_small_pools(self, wave: Wave, inputs: WaveInputs) -> None:
         small = inputs.small_pools()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from datetime import datetime
+from itertools import islice
 
 from assign.draw.constrained import ALGORITHM
 from assign.draw.inputs import FrozenOrder, FrozenPerson, WaveInputs
@@ -14,6 +15,8 @@ from assign.verify.findings import Code, Findings
 from assign.verify.shift import Booking, RosterLine, Shift, Wave
 
 __all__ = ["BusyTimes", "reconcile"]
+
+_MANY = 1000
 
 BusyTimes = Mapping[Pseudonym, Set[tuple[datetime, datetime]]]
 """The `(start, end)` of each person's inspections that end after the wave's start, at its freeze."""
@@ -88,8 +91,12 @@ class _Reconciliation:
 
     def persons(self, busy: BusyTimes | None) -> None:
         """Exactly the roster at the freeze, each as listed, absent and busy as the log tells."""
-        freeze_index = self._wave.freeze_index
-        due = {person: line for person, line in self._shift.roster.items() if line.index < freeze_index}
+        count = self._shift.roster_size_at(self._wave.freeze_index)
+        if abs(count - len(self._inputs.persons)) > _MANY:
+            # Whoever leaves out thousands is not to choose how long the verifier is busy listing them.
+            self._add(Code.INPUTS_PERSONS, f"{len(self._inputs.persons)} persons instead of {count} on the roster.")
+            return
+        due = dict(islice(self._shift.roster.items(), count))
         given = {person.candidate.person: person for person in self._inputs.persons}
         for person in sorted(due.keys() - given.keys()):
             self._add(Code.INPUTS_PERSONS, f"{person} was on the roster and is left out.")

@@ -277,6 +277,14 @@ def _report_wave(wave: Wave, *, is_closed: bool) -> WaveReport:
 def _never_checked(trusted_key: str | None) -> list[NotChecked]:
     items = [
         NotChecked(
+            what="that every container selected was imported, and that nobody looked without an entry",
+            why="a log shows what was recorded: compare its orders with the declaration system's own list",
+        ),
+        NotChecked(
+            what="that the pinned beacon is the one its parties run",
+            why="compare the chain named below with what the parties published",
+        ),
+        NotChecked(
             what="screening status, recusals, cooldowns and who handled a selection",
             why="fixed by each freeze and opened at the close, but the log has no other source to compare with",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -150,7 +151,8 @@ class Shift:
     Attributes:
         index: of the `shift-open` entry.
         events: freezes, draws, approvals and cancellations in the order of the log, for the replay.
-        absent: the index of the first absence of each person.
+        roster_indices: the entry of each person on the roster, ascending.
+        absent: the index of the first absence of each person, ascending.
         requests: who asked for which replacement, by (wave, absent), while not yet approved.
     """
 
@@ -165,12 +167,17 @@ class Shift:
     rules: str
     closes: datetime
     roster: dict[Pseudonym, RosterLine] = field(default_factory=dict)
+    roster_indices: list[int] = field(default_factory=list)
     absent: dict[Pseudonym, int] = field(default_factory=dict)
     waves: dict[str, Wave] = field(default_factory=dict)
     requests: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     rebooked: list[Rebooked] = field(default_factory=list)
     closed_index: int | None = None
+
+    def roster_size_at(self, index: int) -> int:
+        """How many persons were on the roster before the entry at `index`; the roster keeps them in that order."""
+        return bisect_left(self.roster_indices, index)
 
     def wave(self, name: WaveName) -> Wave | None:
         """The wave of that name; None outside the calendar."""

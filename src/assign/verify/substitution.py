@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from assign.draw.inputs import WaveInputs
 from assign.draw.occupancy import Occupancy, WhyPassedOver
-from assign.draw.reserves import reserve_order
+from assign.draw.reserves import reserve_order_of_row
 from assign.names import OrderId
 from assign.person import Pseudonym
 from assign.rules.separation import SeparationRefusal, check_approver, check_inspector
 from assign.verify.findings import Attention, Code, Findings
 from assign.verify.shift import Approval, Substituted
 
-__all__ = ["Case", "check_approval", "open_case"]
+__all__ = ["Case", "check_approval", "open_cases"]
 
 # What rests on facts that only the operator has: the log cannot contradict these.
 _ON_WORD = frozenset({WhyPassedOver.NOT_CLEARED, WhyPassedOver.RECUSED})
@@ -34,22 +34,26 @@ class Case:
     handled_by: frozenset[Pseudonym]
 
 
-def open_case(inputs: WaveInputs, key: bytes, order: OrderId) -> Case | None:
-    """The case of `order` under the wave's draw key; None if the order is not in the inputs."""
-    frozen = next((item for item in inputs.orders if item.order == order), None)
-    if frozen is None:
-        return None
-    reserve = tuple(reserve_order(inputs, key, order))
-    eligible = frozenset(reserve)
-    capacity = {
-        person.candidate.person: person.capacity for person in inputs.persons if person.candidate.person in eligible
-    }
-    return Case(reserve=reserve, capacity=capacity, handled_by=frozen.handled_by)
+def open_cases(inputs: WaveInputs, key: bytes, orders: Collection[OrderId]) -> dict[OrderId, Case]:
+    """The cases of those of `orders` that are in the inputs, under the wave's draw key."""
+    if not orders:
+        return {}
+    capacity = {person.candidate.person: person.capacity for person in inputs.persons}
+    cases: dict[OrderId, Case] = {}
+    for row, frozen in enumerate(inputs.orders):
+        if frozen.order in orders:
+            reserve = tuple(reserve_order_of_row(inputs, key, row))
+            cases[frozen.order] = Case(
+                reserve=reserve,
+                capacity={person: capacity[person] for person in reserve},
+                handled_by=frozen.handled_by,
+            )
+    return cases
 
 
 def check_approval(
     approval: Approval,
-    cases: Mapping[OrderId, Case | None],
+    cases: Mapping[OrderId, Case],
     *,
     occupancy: Occupancy,
     absent: Collection[Pseudonym],
@@ -58,7 +62,7 @@ def check_approval(
     """Add a finding for whatever is wrong with `approval`, and carry it out in `occupancy`.
 
     Args:
-        cases: of every order in the approval; None where the order has no outcome in the wave.
+        cases: of the orders in the approval that have an outcome in the wave.
         absent: reported absent before this approval.
     """
     check = _Check(approval, findings)
