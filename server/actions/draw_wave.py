@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assign.draw.beacon import beacon_value
-from assign.draw.commitment import Freeze, commit_seed, commit_transcript
+from assign.draw.commitment import Freeze, commit_inputs, commit_seed, commit_transcript
 from assign.draw.inputs import WaveInputs
 from assign.draw.keys import draw_key, transcript_blind
 from assign.draw.outcome import replay_wave
@@ -13,6 +13,7 @@ from assign.errors import Corrupt
 from assign.log.entries import Kind
 from assign.names import OrderId, WaveName
 from server.actions.admit_wave import admit_wave, missing_witnesses
+from server.storage.ledger import read_entries
 from server.storage.orders import set_slots
 from server.storage.outcomes import Outcome, seal_context, seal_outcome
 from server.storage.secrets import unwrap_seed
@@ -30,7 +31,7 @@ def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
     Args:
         evidence: the beacon's evidence of the wave's round, verified against the pinned beacon.
 
-    Raises Corrupt (INPUTS_CHANGED, SEED_CHANGED and those of the formats) where the store does not hold
+    Raises Corrupt (INPUTS_CHANGED, FREEZE_CHANGED, SEED_CHANGED and those of the formats) where the store does not hold
     what was committed to: then nothing is drawn.
     """
     if not admit_wave(unit, name):
@@ -74,7 +75,7 @@ def _note_missing_witnesses(unit: Unit, wave: StoredWave) -> None:
 
 
 def _derive_key(unit: Unit, wave: StoredWave, evidence: bytes) -> bytes:
-    freeze = Freeze.from_bytes(wave.freeze_data or b"")
+    freeze = _logged_freeze(unit, wave)
     seed = unwrap_seed(unit, load_shift(unit.connection, wave.name.shift), wave.name, purpose="draw")
     if commit_seed(freeze.origin, freeze.wave, seed) != freeze.seed_commitment:
         raise Corrupt("SEED_CHANGED", "The stored master seed is not the one that was committed to.")
@@ -90,11 +91,23 @@ def _derive_key(unit: Unit, wave: StoredWave, evidence: bytes) -> bytes:
 
 
 def open_inputs(unit: Unit, wave: StoredWave) -> WaveInputs:
-    """The inputs of a frozen wave, checked against its freeze. Raises Corrupt."""
-    # Sealed values are bound to the wave, and the freeze is in the log: neither can be swapped unnoticed.
-    return WaveInputs.from_bytes(
-        unit.services.keyring.open(wave.inputs_sealed or b"", context=seal_context("inputs", wave.name))
-    )
+    """The inputs of a frozen wave, checked against its freeze. Raises Corrupt (INPUTS_CHANGED, FREEZE_CHANGED)."""
+    # Sealed values are bound to the wave; but whoever holds the key-encryption key could seal others.
+    keyring = unit.services.keyring
+    data = keyring.open(wave.inputs_sealed or b"", context=seal_context("inputs", wave.name))
+    salt = keyring.open(wave.salt_sealed or b"", context=seal_context("salt", wave.name))
+    if commit_inputs(salt, data) != _logged_freeze(unit, wave).inputs_commitment:
+        raise Corrupt("INPUTS_CHANGED", "The stored inputs are not those that were committed to.")
+    return WaveInputs.from_bytes(data)
+
+
+def _logged_freeze(unit: Unit, wave: StoredWave) -> Freeze:
+    """The freeze as it stands in the log, which is the one that counts."""
+    index = wave.freeze_index or 0
+    [entry] = read_entries(unit.connection, wave.name.shift.port, index, index + 1)
+    if entry != wave.freeze_data:
+        raise Corrupt("FREEZE_CHANGED", "The stored freeze is not the one in the log.")
+    return Freeze.from_bytes(entry)
 
 
 def _as_persons(unit: Unit, name: WaveName, transcript: Transcript) -> Outcome:
