@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from pyrage.x25519 import Identity
 from seeded_entropy import SeededEntropy
@@ -37,6 +39,9 @@ def _secret(master: bytes = MASTER, shift: str = SHIFT, origin: str = ORIGIN) ->
 
 def _files(master: bytes = MASTER, shift: str = SHIFT, origin: str = ORIGIN, seed: int = 0) -> list[bytes]:
     return seal_shares(master, _secret(master, shift, origin), CONFIG, SeededEntropy(seed))
+
+
+FILES = _files()
 
 
 def _open(files: list[bytes]) -> list[Share]:
@@ -85,9 +90,9 @@ def test_each_file_opens_for_its_custodian_alone() -> None:
 def test_one_share_is_not_enough() -> None:
     """Nor is the same one twice."""
     shares = _open(_files())
-    for given in ([], shares[:1], [shares[0], shares[0]]):
+    for few in ([], shares[:1], [shares[0], shares[0]]):
         with pytest.raises(InvalidInput, match="ESCROW_TOO_FEW"):
-            combine_master(given)
+            combine_master(few)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +131,7 @@ def test_third_custodian_names_the_forged_share() -> None:
         forged = open_share(
             _forge(place + 1, share="11" * 32 + f"{place + 1:02x}"), IDENTITIES, source="the forged one"
         )
-        given = [*genuine[:place], forged, *genuine[place + 1 :]]
-        recovered = combine_master(given)
+        recovered = combine_master([*genuine[:place], forged, *genuine[place + 1 :]])
         assert bytes(recovered.value) == MASTER
         assert recovered.wrong == ("the forged one",)
         assert "the forged one" not in recovered.used
@@ -254,3 +258,20 @@ def test_kinds_of_secrets_do_not_mix(tmp_path: Path, entropy: SeededEntropy) -> 
         recover_key_file(_open(_files()), tmp_path / "again.key", entropy)
     require_kind(key_shares, SecretKind.KEY_FILE)
     assert not (tmp_path / "again.key").exists()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_any_bytes_are_a_share_or_refused(data: st.DataObject) -> None:
+    """Whatever lies in a share file: a share that has the same value, or one of our refusals."""
+    genuine = data.draw(st.sampled_from(FILES))
+    start = data.draw(st.integers(0, len(genuine)))
+    end = data.draw(st.integers(start, min(start + 8, len(genuine))))
+    changed = genuine[:start] + data.draw(st.binary(max_size=8)) + genuine[end:]
+    try:
+        share = open_share(changed, IDENTITIES, source="it")
+    except AssignError as error:
+        found = error.reason
+    else:
+        found = "same" if share.value in [one.value for one in _open(FILES)] else "another"
+    assert found in {"ESCROW_DAMAGED", "ESCROW_NOT_YOURS", "same"}
