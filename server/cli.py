@@ -1,180 +1,79 @@
-"""`assign`: run the service, a day's demonstration, and check the evidence."""
+"""`assign`: run the service, a day's demonstration, and check the evidence.
+
+Each command's module is imported when the command is called: `assign keys` need not wait for gRPC.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import logging
-import signal
-import sys
-from pathlib import Path
-from typing import Annotated
+import importlib
+from dataclasses import dataclass
+from typing import Any
 
-import structlog
 import typer
+from typer.core import TyperGroup
 
-from assign.cli import register as register_verify
-from assign.errors import NotFound
-from assign.names import Port
-from assign.receipt_cli import app as receipt_app
-from assign.selftest.cli import register as register_selftest
-from server.audit.cli import register as register_audit
-from server.auth.cli import app as certs_app
-from server.auth.cli_errors import shown_errors
-from server.auth.key_cli import app as keys_app
-from server.beacons.cli import app as beacon_app
-from server.config import Config, load_config
-from server.demo.cli import demo
-from server.escrow.cli import app as escrow_app
-from server.escrow.process_memory import forbid_core_dumps
-from server.mirror.cli import app as mirror_app
-from server.queries.export_bundle import write_port_bundle
-from server.storage.migrate import current_revision, migrate, newest_revision
-from server.storage.sqlite import open_readers, open_writer, store_errors, store_exists
-from server.wiring import CODE_VERSION, build_services, running_server
-from server.witness.cli import app as witness_app
+__all__ = ["app", "main"]
 
-__all__ = ["main"]
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a command is: `attribute` of `module` is a Typer application, a function, or registers a command."""
+
+    module: str
+    attribute: str = "app"
+
+
+_COMMANDS = {
+    "serve": _Source("server.service_cli", "serve"),
+    "demo": _Source("server.demo.cli", "demo"),
+    "verify": _Source("assign.cli", "register"),
+    "receipt": _Source("assign.receipt_cli"),
+    "export": _Source("server.service_cli", "export"),
+    "audit": _Source("server.audit.cli", "register"),
+    "selftest": _Source("assign.selftest.cli", "register"),
+    "migrate": _Source("server.service_cli", "migrate_store"),
+    "keys": _Source("server.auth.key_cli"),
+    "certs": _Source("server.auth.cli"),
+    "beacon": _Source("server.beacons.cli"),
+    "witness": _Source("server.witness.cli"),
+    "mirror": _Source("server.mirror.cli"),
+    "escrow": _Source("server.escrow.cli"),
+}
+
+
+class _LazyCommands(TyperGroup):
+    def list_commands(self, _context: Any) -> list[str]:
+        return [*_COMMANDS]
+
+    def get_command(self, _context: Any, cmd_name: str) -> Any:
+        source = _COMMANDS.get(cmd_name)
+        if source is None:
+            return None
+        found = getattr(importlib.import_module(source.module), source.attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False)
+            if source.attribute == "register":
+                found(single)
+            else:
+                single.command(cmd_name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
+    cls=_LazyCommands,
     help="Inspection assignments that nobody can know early, arrange or change, and that anyone can verify.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(beacon_app, name="beacon")
-app.add_typer(certs_app, name="certs")
-app.add_typer(escrow_app, name="escrow")
-app.add_typer(keys_app, name="keys")
-app.add_typer(mirror_app, name="mirror")
-app.add_typer(receipt_app, name="receipt")
-app.add_typer(witness_app, name="witness")
-register_verify(app)
-register_audit(app)
-register_selftest(app)
-app.command()(demo)
-
-_ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration (TOML).", show_default=False)]
 
 
-@app.command()
-def serve(config: _ConfigFile) -> None:
-    """Run the service until it is told to stop (SIGTERM or Ctrl-C)."""
-    forbid_core_dumps()
-    _log_to_stderr()
-    with shown_errors():
-        asyncio.run(_serve(load_config(config)))
-
-
-async def _serve(config: Config) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_server(config) as running:
-        clock = "system clock" if config.clock_file is None else "STEERED clock: a test, never evidence"
-        typer.echo(f"{CODE_VERSION}, store {config.store}, {clock}")
-        typer.echo(_escrow_in_words(config))
-        typer.echo(_witnesses_in_words(config))
-        for port, verifier in running.verifiers.items():
-            typer.echo(f"log of {port}: {verifier.vkey()}")
-        # Whoever starts the server as a child waits for this line.
-        typer.echo(f"assign listening on {running.address}")
-        sys.stdout.flush()
-        await stop.wait()
-
-
-def _escrow_in_words(config: Config) -> str:
-    if config.escrow is None:
-        return "NO ESCROW: if the key file is lost, open shifts can be neither drawn nor closed"
-    return f"escrow: {config.escrow.in_words()} together open a shift's master seed"
-
-
-def _witnesses_in_words(config: Config) -> str:
-    witnesses = config.witnesses
-    if witnesses is None:
-        return "NO WITNESSES: nobody outside can tell when a freeze was written, or that the log was never forked"
-    otherwise = "else the wave is missed" if witnesses.strict else "else the log says that the guarantee is weaker"
-    return f"witnesses: {witnesses.in_words()} cosign each freeze before its draw, {otherwise}"
-
-
-class _Lines(structlog.PrintLogger):
-    """Writes lines to a file, and drops what cannot be written: a full disk must not end whoever tells of it."""
-
-    def msg(self, message: str) -> None:
-        """Write one line."""
-        with contextlib.suppress(OSError):
-            super().msg(message)
-
-    log = debug = info = warn = warning = msg
-    fatal = failure = err = error = critical = exception = msg
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Lines(sys.stderr),
-    )
-
-
-@app.command()
-def export(
-    config: _ConfigFile,
-    out: Annotated[Path, typer.Option(help="The bundle to write.", show_default=False)],
-    port: Annotated[str, typer.Option(help="UN/LOCODE; the first configured port by default.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
-) -> None:
-    """Write a port's bundle for an auditor, straight from the store (the server may be running)."""
-    with shown_errors():
-        loaded = load_config(config)
-        code = Port(port or loaded.ports[0].port)
-        services = build_services(loaded)
-        if code not in services.signers:
-            raise typer.BadParameter(f"{code} is not configured")
-        _require_store(loaded)
-        readers = open_readers(loaded.store)
-        partial = out.with_name(out.name + ".partial")
-        try:
-            with store_errors(), readers.connect() as connection, partial.open("wb") as file:
-                connection.exec_driver_sql("BEGIN")
-                vkey = services.signers[code].verifier().vkey()
-                digest = write_port_bundle(connection, services.keyring, code, vkey, file)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
-            readers.dispose()
-        written = {"bundle": str(out), "sha256": digest.hex(), "size": out.stat().st_size, "log_key": vkey}
-        typer.echo(json.dumps(written) if as_json else f"{out}: {written['size']:,} bytes, log key {vkey}")
-
-
-@app.command(name="migrate")
-def migrate_store(
-    config: _ConfigFile,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-) -> None:
-    """Bring the store to this software's schema (`serve` does so as well)."""
-    with shown_errors():
-        store = load_config(config).store
-        # Opening a store that is not there would make it.
-        engine = None if dry_run and not store_exists(store) else open_writer(store)
-        before = current_revision(engine) if engine is not None else ""
-        if engine is not None and not dry_run:
-            migrate(engine)
-        done = " (dry run: nothing was done)" if dry_run else ""
-        typer.echo(f"schema {before or 'none'} -> {newest_revision()}{done}")
-        if engine is not None:
-            engine.dispose()
-
-
-def _require_store(config: Config) -> None:
-    if not store_exists(config.store):
-        raise NotFound("STORE_MISSING", f"There is no store at {config.store}; `assign serve` makes it.")
+@app.callback()
+def _assign() -> None:
+    """Inspection assignments that nobody can know early, arrange or change, and that anyone can verify."""
 
 
 def main() -> None:

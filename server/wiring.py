@@ -49,15 +49,18 @@ from server.rpc.door import Door, Handlers
 from server.rpc.evidence import Evidence
 from server.rpc.orders import Orders
 from server.rpc.outages import Outages
+from server.rpc.privacy import Privacy
 from server.rpc.reveals import Reveals
+from server.rpc.reviews import Reviews
 from server.rpc.rosters import Rosters
 from server.sequencer import Sequencer
 from server.storage.migrate import migrate
 from server.storage.reader import Reader
 from server.storage.sqlite import open_readers, open_writer
 from server.storage.unit import Services
+from server.terminals import TerminalRegister
 
-__all__ = ["CODE_VERSION", "Running", "build_services", "running_server"]
+__all__ = ["CODE_VERSION", "Running", "build_services", "check_terminals", "running_server"]
 
 CODE_VERSION = f"assign/{version('assign')}"
 
@@ -98,6 +101,14 @@ def _signer(config: Config, port: PortConfig) -> NoteSigner:
 
 def _clock(config: Config) -> Clock:
     return SystemClock() if config.clock_file is None else SteeredClock(config.clock_file)
+
+
+def check_terminals(config: Config) -> None:
+    """Raise InvalidInput (UNKNOWN_TERMINAL) for a configured terminal that the SMDG list does not have."""
+    register = TerminalRegister.shipped()
+    for index, port in enumerate(config.ports):
+        for terminal in port.terminals:
+            register.check(port.port, terminal, field=f"ports.{index}.terminals")
 
 
 def _source(config: Config) -> BeaconSource:
@@ -144,6 +155,7 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
     """
     require_sound_build()
     services = build_services(config)
+    check_terminals(config)
     access = AccessTable.load(config.access_file)
     credentials = server_credentials(TlsFiles(config.tls.certificate, config.tls.key, config.tls.client_ca))
     clock = _clock(config)
@@ -203,6 +215,8 @@ def _handlers(
         **Reveals(door).handlers(),
         **Evidence(door, services, verifiers).handlers(),
         **Outages(door).handlers(),
+        **Privacy(door).handlers(),
+        **Reviews(door, services).handlers(),
     }
 
 
