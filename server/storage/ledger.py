@@ -35,9 +35,9 @@ def tile_reader(connection: Connection, port: Port) -> Callable[[int, int, int],
 
     def read(level: int, tile: int, width: int) -> bytes:
         hashes = connection.execute(_SELECT_TILE, {"p": port, "l": level, "t": tile}).scalar_one_or_none()
-        if hashes is None:
+        if not isinstance(hashes, bytes):
             raise Corrupt("LOG_TILE_MISSING", "A tile of the log is missing; restore from a backup and audit.")
-        return bytes(hashes[: width * 32])
+        return hashes[: width * 32]
 
     return read
 
@@ -47,7 +47,8 @@ def read_head(connection: Connection, port: Port) -> tuple[RightEdge, bytes]:
     row = connection.execute(_SELECT_HEAD, {"p": port}).one_or_none()
     if row is None:
         return RightEdge(), b""
-    edge = RightEdge.from_bytes(row.edge)
+    is_written_here = isinstance(row.edge, bytes) and isinstance(row.checkpoint, bytes)
+    edge = RightEdge.from_bytes(row.edge if is_written_here else b"")
     if edge.size != row.size:
         raise Corrupt("LOG_HEAD", "The log's size and its right edge disagree; restore from a backup and audit.")
     return edge, row.checkpoint
@@ -60,7 +61,7 @@ def read_entries(connection: Connection, port: Port, start: int, end: int) -> li
         .where(log_entry.c.port == port, log_entry.c.position >= start, log_entry.c.position < end)
         .order_by(log_entry.c.position)
     ).scalars()
-    entries = [bytes(row) for row in rows]
+    entries = [row for row in rows if isinstance(row, bytes)]
     if len(entries) != end - start:
         raise Corrupt("LOG_GAP", "An entry of the log is missing; restore from a backup and audit.")
     return entries
