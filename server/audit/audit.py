@@ -21,13 +21,36 @@ from server.audit.requests import check_replacements, check_requests
 from server.audit.surroundings import check_cosigned, check_schema, check_shares
 from server.audit.tables import Tables
 from server.keyring import Keyring
+from server.storage import schema
 from server.storage.schema import log_entry, log_tile, port_log
 from server.storage.unit import Services
 
-__all__ = ["AuditReport", "Progress", "audit_store"]
+__all__ = ["COMPARED", "AuditReport", "Progress", "audit_store"]
 
 Progress = Callable[[str, int, int], None]
 """Called now and then with (what is being checked, done, of how many)."""
+
+COMPARED = frozenset(
+    table.name
+    for table in (
+        schema.cosigned_checkpoint,
+        schema.escrow_share,
+        schema.handled_selection,
+        schema.inspection_order,
+        schema.log_entry,
+        schema.log_tile,
+        schema.person,
+        schema.person_key,
+        schema.port_log,
+        schema.replacement,
+        schema.request,
+        schema.roster_entry,
+        schema.shift,
+        schema.slot,
+        schema.wave,
+    )
+)
+"""The tables that an audit looks at. Of any other that has rows, the report says that it does not."""
 
 _TOLD_EVERY = 512
 
@@ -64,6 +87,7 @@ class AuditReport:
         earlier: how many earlier checkpoints the logs were compared with; without any, a store that was set
             back as a whole cannot be told from one that was not.
         tables: whether the tables were compared too: not where a log itself is damaged.
+        not_compared: tables with rows that this audit knows nothing about.
     """
 
     logs: tuple[AuditedLog, ...]
@@ -71,6 +95,7 @@ class AuditReport:
     findings_count: int
     earlier: int
     tables: bool
+    not_compared: tuple[str, ...]
 
     @property
     def is_sound(self) -> bool:
@@ -86,6 +111,7 @@ class AuditReport:
             "format": "audit/v1",
             "is_sound": self.is_sound,
             "logs": [log.to_json() for log in self.logs],
+            "not_compared": [*self.not_compared],
             "tables_compared": self.tables,
         }
 
@@ -131,7 +157,12 @@ class _Audit:
             findings_count=self.findings.count,
             earlier=compared,
             tables=compares_tables,
+            not_compared=self._not_compared() if is_readable else (),
         )
+
+    def _not_compared(self) -> tuple[str, ...]:
+        others = [table for name, table in sorted(schema.metadata.tables.items()) if name not in COMPARED]
+        return tuple(table.name for table in others if self.connection.execute(select(table).limit(1)).first())
 
     def _logs(self) -> list[AuditedLog]:
         return [

@@ -125,6 +125,8 @@ def _print(report: AuditReport, seconds: float, *, quiet: bool) -> None:
         for log in report.logs:
             console.print(f"Log      {log.origin}, {log.size:,} entries, root {log.root.hex()}")
         console.print(f"Earlier  {_earlier_in_words(report)}")
+        if report.not_compared:
+            console.print(f"NOT compared: the tables {', '.join(report.not_compared)}")
         console.print(f"Time     {seconds:.2f} s")
     for finding in report.findings[1:_LISTED]:
         console.print(f"  {finding}")

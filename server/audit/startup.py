@@ -31,8 +31,6 @@ def check_ends(connection: Connection, verifiers: Mapping[Port, NoteVerifier]) -
     for port, verifier in verifiers.items():
         try:
             _check_end(connection, port, verifier)
-        except (TypeError, ValueError):  # SQLite keeps whatever type it is given
-            raise Corrupt("LOG_HEAD", f"The head of the log of {port} is not what this software writes.") from None
         except Corrupt as error:
             raise Corrupt(error.reason, f"The log of {port} is damaged, nothing is served: {error.message}") from None
 
