@@ -56,7 +56,7 @@ def test_sound_bundle(day: Path, key: Path) -> None:
     assert "OK: all 7 draws replay byte for byte" in result.stdout
     assert "the key you gave" in result.stdout
     assert "To know an outcome early" in result.stdout
-    assert "all 2 beacon parties" in result.stdout
+    assert "both beacon parties, beacon-a.example, beacon-b.example" in result.stdout
     assert "no witness has cosigned" in result.stdout
 
 

@@ -63,9 +63,10 @@ def _beacon_in_words(beacon: BeaconInfo) -> tuple[str, str]:
                 f"the one beacon party, {names}; if both sit under one roof, that roof alone",
             )
         count = len(beacon.parties)
+        everybody = "both" if count == 2 else f"all {count}"
         return (
             f"local hash chains of {count} parties, {names} (chain {fingerprint})",
-            f"all {count} beacon parties, {names}",
+            f"{everybody} beacon parties, {names}",
         )
     if beacon.chain_hash == quicknet().chain_hash:
         return "drand quicknet, the public beacon", "a threshold of the organisations that run drand's quicknet"
