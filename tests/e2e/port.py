@@ -72,7 +72,7 @@ from server.keyring import create_key_file
 PORT = Port("NLRTM")
 PARENT = f"ports/{PORT}"
 ORIGIN = f"assign.example/{PORT}"
-TERMINALS = ("RWG", "APM2")
+TERMINALS = ("RWG", "EMX")
 PARTIES = ("customs", "port")
 GENESIS = datetime(2026, 11, 24, tzinfo=UTC)
 START = GENESIS + timedelta(hours=1)

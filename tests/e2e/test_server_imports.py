@@ -249,7 +249,7 @@ def test_wrong_duties_are_refused_row_by_row(site: Site) -> None:
 def test_wrong_slots_are_refused_row_by_row(site: Site) -> None:
     """Past, outside any shift, unknown order, twice, wrong terminal, no duration: each row for its own reason."""
     duty = site.open_shift()
-    orders = [site.order() for _ in range(6)] + [site.order(terminal=terminal("APM2"))]
+    orders = [site.order() for _ in range(6)] + [site.order(terminal=terminal("EMX"))]
     site.client(DECLARATIONS).orders.BatchImportOrders(site.import_orders(orders), timeout=CALL_SECONDS)
     start = duty.start()
     slots = [

@@ -318,7 +318,7 @@ def test_a_terminal_sees_and_books_its_own_slots_only(site: Site) -> None:
     """Another terminal's system lists, books and cancels nothing here."""
     duty = site.open_shift(people=_FEW)
     [slot] = site.book_orders([duty.start()])
-    other = site.client(PLANNERS["APM2"])
+    other = site.client(PLANNERS["EMX"])
     listing = slot_service_pb2.ListSlotsRequest(parent=terminal("RWG"))
     order = site.order()
     site.client(DECLARATIONS).orders.BatchImportOrders(site.import_orders([order]), timeout=CALL_SECONDS)

@@ -62,7 +62,7 @@ from server.storage.waves import StoredReplacement, StoredWave, WaveState, load_
 
 PORT = Port("NLRTM")
 ORIGIN = f"assign.example/{PORT}"
-TERMINALS = ("RWG", "APM2", "EMX", "UWT")
+TERMINALS = ("RWG", "HPD2", "EMX", "KRM")
 SIGNER = NoteSigner(ORIGIN, sha256(b"the log's key"))
 KEY = sha256(b"the key-encryption key")
 PERIOD_SECONDS = 30
