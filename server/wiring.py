@@ -44,6 +44,7 @@ from server.config import Config, PortConfig
 from server.cosigning.collector import running_collectors
 from server.cosigning.settings import WitnessPolicy
 from server.entropy import SystemEntropy
+from server.escrow.key_file import escrow_key_file
 from server.keyring import Keyring
 from server.rpc.door import Door, Handlers
 from server.rpc.evidence import Evidence
@@ -173,6 +174,7 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         reader = Reader(readers)
         stack.callback(reader.close)
         await _start_logs(sequencer, services, access)
+        await sequencer.run(lambda unit: escrow_key_file(unit, config.key_file))
         source = _source(config)
         stack.push_async_callback(source.close)
         collectors = await stack.enter_async_context(

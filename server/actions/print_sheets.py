@@ -11,7 +11,7 @@ from assign.errors import Conflict, Corrupt
 from assign.log.entries import Kind
 from assign.names import PersonId, ShiftName
 from server.outage.sheet_store import list_sheets, open_sealed
-from server.storage.shifts import list_roster
+from server.storage.shifts import list_roster, load_shift
 from server.storage.unit import Unit
 
 __all__ = ["PrintedSheet", "print_sheets"]
@@ -28,7 +28,12 @@ class PrintedSheet:
 
 
 def print_sheets(unit: Unit, name: ShiftName, *, only: Collection[int] = ()) -> list[PrintedSheet]:
-    """The sheets that can still be opened, `only` those if any are named. Raises Conflict (SHEETS_NONE), Corrupt."""
+    """The sheets that can still be opened, `only` those if any are named.
+
+    Raises Conflict (SHEETS_NONE, SHIFT_CLOSED), NotFound (SHIFT_UNKNOWN), Corrupt (SHEET_CHANGED).
+    """
+    if load_shift(unit.connection, name).is_closed:
+        raise Conflict("SHIFT_CLOSED", f"The shift {name} is closed.")
     persons = {one.pseudonym: one.entry.person for one in list_roster(unit.connection, name)}
     printed: list[PrintedSheet] = []
     for stored in list_sheets(unit.connection, name):

@@ -35,7 +35,7 @@ def sheet(stored: StoredSheet) -> pb2.Sheet:
 
 def order(opened: Sheet, port: Port, persons: Mapping[Pseudonym, PersonId], log_index: int) -> pb2.SheetOrder:
     """The order on an opened sheet."""
-    names = [f"ports/{port}/persons/{persons[person]}" for person in opened.persons]
+    names = [f"ports/{port}/persons/{persons.get(person, person)}" for person in opened.persons]
     return pb2.SheetOrder(sheet=opened.name, persons=names, log_index=log_index)
 
 

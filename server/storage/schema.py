@@ -29,6 +29,7 @@ __all__ = [
     "Moment",
     "Words",
     "cosigned_checkpoint",
+    "escrow_key_share",
     "escrow_share",
     "exception_request",
     "handled_selection",
@@ -278,6 +279,17 @@ escrow_share = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# The key file in shares, each encrypted to one custodian.
+escrow_key_share = Table(
+    "escrow_key_share",
+    metadata,
+    Column("key_id", _ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("threshold", Integer, nullable=False),
+    Column("recipient", _NAME, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
 # Checkpoints that witnesses cosigned, each with all their signatures. Nothing here is believed unverified.
 cosigned_checkpoint = Table(
     "cosigned_checkpoint",
@@ -340,7 +352,7 @@ manual_line = Table(
 person_key_commitment = Table(
     "person_key_commitment",
     metadata,
+    Column("port", _PORT, primary_key=True),
     Column("person", _ID, primary_key=True),
-    Column("port", _PORT, nullable=False),
     Column("commitment", LargeBinary, nullable=False),
 )

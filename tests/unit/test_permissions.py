@@ -140,8 +140,8 @@ def test_systems_see_no_persons() -> None:
 
 
 def test_who_administers_persons_neither_reads_the_log_nor_operates() -> None:
-    """The security officer imports screening status, and that is all."""
-    assert _callable(Role.SECURITY_OFFICER) == {"BatchImportPersons"}
+    """The security officer imports screening status, and asks for erasures that another one confirms: that is all."""
+    assert _callable(Role.SECURITY_OFFICER) == {"BatchImportPersons", "RequestErasure"}
 
 
 def test_auditor_changes_nothing() -> None:

@@ -57,10 +57,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_manual_line_port_wave_start"), "manual_line", ["port", "wave_start"], unique=False)
     op.create_table(
         "person_key_commitment",
-        sa.Column("person", sa.String(length=63), nullable=False),
         sa.Column("port", sa.String(length=5), nullable=False),
+        sa.Column("person", sa.String(length=63), nullable=False),
         sa.Column("commitment", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("person", name=op.f("pk_person_key_commitment")),
+        sa.PrimaryKeyConstraint("port", "person", name=op.f("pk_person_key_commitment")),
     )
 
 
