@@ -26,7 +26,7 @@ from server.escrow.recover_master import combine_master, record_recovery
 from server.escrow.shares import Recovered, Share, open_share
 from server.escrow.sharing import wipe
 from server.sequencer import Sequencer
-from server.storage.escrow import escrowed_shifts, shares_of
+from server.storage.escrow import escrowed_keys, escrowed_shifts, find_key_shares, shares_of
 from server.storage.sqlite import open_readers, open_writer
 from server.wiring import build_services
 
@@ -64,20 +64,21 @@ def export(
     out: Annotated[Path, typer.Option(help="A directory; made if it is not there.", show_default=False)],
     shift: Annotated[str, typer.Option(help="The shift's name; every escrowed shift by default.")] = "",
 ) -> None:
-    """Write the shares of a shift's master seed, one file a custodian."""
+    """Write shares, one file a custodian: of a shift's master seed, or of every shift and of the key file."""
     with shown_errors():
         readers = open_readers(load_config(config).store)
         try:
             with readers.connect() as connection:
                 names = [parse_shift_name(shift)[0]] if shift else escrowed_shifts(connection)
-                shares = {name: shares_of(connection, name) for name in names}
+                found = {f"{name.port}-{name.shift}": shares_of(connection, name) for name in names}
+                keys = [] if shift else escrowed_keys(connection)
+                found |= {f"key-{key_id}": find_key_shares(connection, key_id)[1] for key_id in keys}
         finally:
             readers.dispose()
-        for name, stored in shares.items():
-            if not stored:
-                raise NotFound("ESCROW_NONE", f"{name} was opened without escrow, or does not exist.")
-            files = [share.data for share in stored]
-            _write_files(out, f"{name.port}-{name.shift}", files, [share.recipient for share in stored])
+        if not any(found.values()):
+            raise NotFound("ESCROW_NONE", "Nothing was escrowed here: the shift does not exist, or had no custodians.")
+        for stem, stored in found.items():
+            _write_files(out, stem, [share.data for share in stored], [share.recipient for share in stored])
 
 
 @app.command(name="split-key")
@@ -85,7 +86,7 @@ def split_key(
     config: _Config,
     out: Annotated[Path, typer.Option(help="A directory; made if it is not there.", show_default=False)],
 ) -> None:
-    """Split the key file itself: with these shares everything opens again should the file be lost."""
+    """Split the key file anew, without the store; `serve` does so by itself and `export` writes those shares."""
     forbid_core_dumps()
     with shown_errors():
         loaded = load_config(config)

@@ -1,7 +1,7 @@
 """The key-encryption key in shares: what brings everything back when its file is lost.
 
-A master seed opens one shift; persons' keys, salts, inputs and outcomes are sealed under the key file. Whoever
-wants to go on working after losing it splits it among the custodians once, when it is made.
+A master seed opens one shift; persons' keys, salts, inputs and outcomes are sealed under the key file. A server
+with custodians therefore splits its key file among them when it first starts with it, and again when they change.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from server.escrow.custodians import EscrowConfig
 from server.escrow.shares import Secret, SecretKind, Share, recover_secret, require_kind, seal_shares
 from server.escrow.sharing import wipe
 from server.keyring import Keyring
+from server.storage.escrow import StoredShare, find_key_shares, replace_key_shares
+from server.storage.unit import Unit
 
-__all__ = ["commit_key", "recover_key_file", "split_key_file"]
+__all__ = ["commit_key", "escrow_key_file", "recover_key_file", "split_key_file"]
 
 
 def commit_key(key: bytes) -> bytes:
@@ -34,6 +36,29 @@ def split_key_file(path: Path, config: EscrowConfig, entropy: Entropy) -> tuple[
     files = seal_shares(key, secret, config, entropy)
     wipe(key)
     return key_id, files
+
+
+def escrow_key_file(unit: Unit, path: Path) -> None:
+    """Store the shares of the key file `path` for today's custodians, unless they are there already.
+
+    Nothing where the server has no escrow. Raises as `Keyring.load`.
+    """
+    config = unit.services.escrow
+    if config is None:
+        return
+    threshold, shares = find_key_shares(unit.connection, unit.services.keyring.key_id)
+    if (threshold, [share.recipient for share in shares]) == (config.threshold, [*config.recipients]):
+        return
+    key_id, files = split_key_file(path, config, unit.services.entropy)
+    replace_key_shares(
+        unit.connection,
+        key_id,
+        config.threshold,
+        [
+            StoredShare(number=number, recipient=recipient, data=data)
+            for number, (recipient, data) in enumerate(zip(config.recipients, files, strict=True), start=1)
+        ],
+    )
 
 
 def recover_key_file(shares: Sequence[Share], path: Path, entropy: Entropy) -> tuple[str, tuple[str, ...]]:

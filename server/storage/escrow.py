@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from assign.encoding import lp
 from assign.errors import NotFound
 from assign.log.entries import FORMAT, Entry, Kind
 from assign.names import Port, ShiftId, ShiftName
-from server.storage.schema import escrow_share, log_entry, shift
+from server.storage.schema import escrow_key_share, escrow_share, log_entry, shift
 
-__all__ = ["StoredShare", "add_shares", "escrowed_shifts", "logged_commitment", "replace_master", "shares_of"]
+__all__ = [
+    "StoredShare",
+    "add_shares",
+    "escrowed_keys",
+    "escrowed_shifts",
+    "find_key_shares",
+    "logged_commitment",
+    "replace_key_shares",
+    "replace_master",
+    "shares_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredShare:
-    """One custodian's share of a shift's master seed.
+    """One custodian's share of a shift's master seed, or of a key file.
 
     Attributes:
         number: 1 to the number of custodians. data: an armored age file.
@@ -63,6 +73,39 @@ def escrowed_shifts(connection: Connection) -> list[ShiftName]:
     table = escrow_share
     rows = connection.execute(select(table.c.port, table.c.shift).distinct().order_by(table.c.port, table.c.shift))
     return [ShiftName(Port(row.port), ShiftId(row.shift)) for row in rows]
+
+
+def find_key_shares(connection: Connection, key_id: str) -> tuple[int, list[StoredShare]]:
+    """The threshold and the shares of a key file by number; 0 and none where it was never split."""
+    table = escrow_key_share
+    rows = connection.execute(select(table).where(table.c.key_id == key_id).order_by(table.c.number)).all()
+    shares = [StoredShare(number=row.number, recipient=row.recipient, data=bytes(row.data)) for row in rows]
+    return (rows[0].threshold if rows else 0), shares
+
+
+def replace_key_shares(connection: Connection, key_id: str, threshold: int, shares: Sequence[StoredShare]) -> None:
+    """Store the shares of a key file instead of those that were there."""
+    table = escrow_key_share
+    connection.execute(delete(table).where(table.c.key_id == key_id))
+    connection.execute(
+        insert(table),
+        [
+            {
+                "key_id": key_id,
+                "number": share.number,
+                "threshold": threshold,
+                "recipient": share.recipient,
+                "data": share.data,
+            }
+            for share in shares
+        ],
+    )
+
+
+def escrowed_keys(connection: Connection) -> list[str]:
+    """The id of every key file with shares, sorted."""
+    table = escrow_key_share
+    return [*connection.execute(select(table.c.key_id).distinct().order_by(table.c.key_id)).scalars()]
 
 
 def replace_master(connection: Connection, name: ShiftName, master_sealed: bytes) -> None:

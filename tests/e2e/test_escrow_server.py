@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from escrow_site import ENVIRONMENT, Site, make_site, serving
 
+from server.entropy import SystemEntropy
+from server.escrow.custodians import load_identities
+from server.escrow.key_file import recover_key_file
+from server.escrow.shares import open_share
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
@@ -41,3 +46,16 @@ def test_process_is_not_dumpable() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "0"]
+
+
+def test_started_server_has_escrowed_its_key_file(site: Site) -> None:
+    """After one start, `export` writes the key file's shares, and two custodians make the file again."""
+    with serving(site):
+        pass
+    done = site.assign("export", "--config", "assign.toml", "--out", "shares")
+    assert done.returncode == 0, done.stderr
+    shares = sorted(str(path) for path in (site.folder / "shares").glob("key-*.age"))
+    assert len(shares) == 3
+    readers = [open_share(Path(path).read_bytes(), load_identities(site.identities), source=path) for path in shares]
+    recover_key_file(readers[:2], site.folder / "again.key", SystemEntropy())
+    assert (site.folder / "again.key").read_bytes() == (site.folder / "kek.key").read_bytes()

@@ -21,8 +21,20 @@ from assign.log.entries import Kind
 from assign.verify.bundle import read_bundle
 from assign.verify.findings import Attention
 from assign.verify.replay import verify_bundle
+from server.entropy import SystemEntropy
+from server.escrow.custodians import create_identity, load_identities
+from server.escrow.key_file import escrow_key_file, recover_key_file
+from server.escrow.shares import open_share
 from server.storage import migrate as migrations
-from server.storage.escrow import StoredShare, add_shares, escrowed_shifts, logged_commitment, shares_of
+from server.storage.escrow import (
+    StoredShare,
+    add_shares,
+    escrowed_keys,
+    escrowed_shifts,
+    find_key_shares,
+    logged_commitment,
+    shares_of,
+)
 from server.storage.schema import metadata
 from server.storage.secrets import open_master
 from server.storage.shifts import load_shift
@@ -94,3 +106,38 @@ def test_verifier_shows_a_recovery() -> None:
     report = verify_bundle(read_bundle(io.BytesIO(operator.to_bundle())))
     assert report.is_sound, report.findings
     assert [(one.code, str(shift.name) in one.message) for one in report.attention] == [(Attention.KEY_RECOVERED, True)]
+
+
+def test_key_file_is_split_once_for_its_custodians(tmp_path: Path) -> None:
+    """When a server first starts with it; not again until the custodians change, and then for the new ones."""
+    site = make_site(tmp_path)
+    key_id = site.run(lambda unit: unit.services.keyring.key_id)
+
+    def start() -> list[StoredShare]:
+        path = site.config().key_file
+        site.run(lambda unit: escrow_key_file(unit, path))
+        threshold, shares = site.run(lambda unit: find_key_shares(unit.connection, key_id))
+        assert threshold == len(shares) - 1 == 2
+        return shares
+
+    assert site.run(lambda unit: escrowed_keys(unit.connection)) == []
+    first = start()
+    assert start() == first
+    opened = [open_share(one.data, load_identities(site.identities), source="it") for one in first[:2]]
+    again = tmp_path / "again.key"
+    assert recover_key_file(opened, again, SystemEntropy())[0] == key_id
+    assert again.read_bytes() == site.config().key_file.read_bytes()
+    new = create_identity(tmp_path / "custodian-4.txt")
+    text = (tmp_path / "assign.toml").read_text().replace(first[2].recipient, new)
+    (tmp_path / "assign.toml").write_text(text)
+    changed = start()
+    assert [one.recipient for one in changed] == [first[0].recipient, first[1].recipient, new]
+    assert site.run(lambda unit: escrowed_keys(unit.connection)) == [key_id]
+
+
+def test_key_file_stays_whole_without_escrow(tmp_path: Path) -> None:
+    """No custodians, no shares."""
+    site = make_site(tmp_path, config="plain.toml")
+    path = site.config("plain.toml").key_file
+    site.run(lambda unit: escrow_key_file(unit, path), config="plain.toml")
+    assert site.run(lambda unit: escrowed_keys(unit.connection)) == []
