@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from simulated_day import check, codes, run_day
-from simulated_log import OpenShift, Operator, shift_name
+from simulated_day import CALENDAR_A, NAMES_A, check, codes, make_orders, run_day
+from simulated_log import OpenShift, Operator, at, shift_name
 
 from assign.draw.inputs import WaveInputs
+from assign.draw.reserves import reserve_order
 from assign.log.entries import Kind
-from assign.names import OrderId
+from assign.names import OrderId, WaveName
 from assign.person import Pseudonym
 from assign.verify.findings import Attention, Code
 
@@ -138,6 +139,31 @@ def test_replacement_before_the_draw() -> None:
     entries = [operator.entries.pop(approve), operator.entries.pop(request)]
     operator.entries[operator.find(Kind.SHIFT_OPEN, 1) + 1 : operator.find(Kind.SHIFT_OPEN, 1) + 1] = entries[::-1]
     assert Code.REPLACEMENT_BEFORE_DRAW in codes(check(operator))
+
+
+def test_only_absences_before_the_approval_count() -> None:
+    """The next in the reserve order is absent and passed over; the one after him falls ill only afterwards."""
+    operator = Operator()
+    shift = operator.open_shift(shift_name("A"), replace(CALENDAR_A, end=at(6, 15)))
+    operator.wait_until(at(4))
+    operator.import_roster(shift, NAMES_A)
+    operator.import_orders(make_orders(2))
+    operator.book(("s-00", "o-01", at(6)))
+    operator.freeze(shift, at(6))
+    operator.draw(shift, at(6))
+    wave = str(WaveName(shift.name, at(6)))
+    (drawn,) = shift.occupancy.team_of(wave, OrderId("o-01"))
+    reserve = reserve_order(shift.inputs[wave], shift.keys[wave], OrderId("o-01"))
+    first, second = [person for person in reserve if person != drawn][:2]
+    operator.report_absence(shift, first)
+    operator.request_replacement(shift, at(6), drawn)
+    operator.approve_replacement(shift, at(6), drawn)
+    operator.report_absence(shift, second)
+    operator.close(shift)
+    assert check(operator).findings == ()
+    (substitution,) = _approval(operator)["substitutions"]
+    assert substitution["substitute"] == second
+    assert {"person": first, "why": "ABSENT"} in substitution["passed_over"]
 
 
 class DoubtsTheClearance(Operator):
