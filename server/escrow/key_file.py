@@ -68,10 +68,12 @@ def recover_key_file(shares: Sequence[Share], path: Path, entropy: Entropy) -> t
     """
     require_kind(shares, SecretKind.KEY_FILE)
     recovered = recover_secret(shares, commit_key)
-    key = bytes(recovered.value)
-    key_id = Keyring(key, entropy=entropy).key_id
-    if key_id != recovered.secret.subject:
-        raise InvalidInput("ESCROW_OTHER_SECRET", "These shares name another key than the one they give.")
-    write_new(path, key)
-    wipe(recovered.value)
+    try:
+        key = bytes(recovered.value)
+        key_id = Keyring(key, entropy=entropy).key_id
+        if key_id != recovered.secret.subject:
+            raise InvalidInput("ESCROW_OTHER_SECRET", "These shares name another key than the one they give.")
+        write_new(path, key)
+    finally:
+        wipe(recovered.value)
     return key_id, recovered.wrong

@@ -18,7 +18,7 @@ from assign.draw.commitment import commit_master
 from assign.encoding import Json, canonical_json
 from assign.errors import AlreadyExists, AssignError, Conflict, Corrupt, InvalidInput
 from server.escrow.custodians import EscrowConfig, check_recipient, create_identity, load_identities
-from server.escrow.key_file import recover_key_file, split_key_file
+from server.escrow.key_file import commit_key, recover_key_file, split_key_file
 from server.escrow.recover_master import combine_master
 from server.escrow.shares import Secret, SecretKind, Share, open_share, require_kind, seal_shares
 from server.keyring import Keyring, create_key_file
@@ -258,6 +258,16 @@ def test_kinds_of_secrets_do_not_mix(tmp_path: Path, entropy: SeededEntropy) -> 
         recover_key_file(_open(_files()), tmp_path / "again.key", entropy)
     require_kind(key_shares, SecretKind.KEY_FILE)
     assert not (tmp_path / "again.key").exists()
+
+
+def test_key_under_another_name_is_refused(tmp_path: Path, entropy: SeededEntropy) -> None:
+    """Shares that agree on a key but call it another: nothing is written."""
+    key = bytes(range(32))
+    secret = Secret(kind=SecretKind.KEY_FILE, origin="", subject="00000000", commitment=commit_key(key))
+    shares = _open(seal_shares(key, secret, CONFIG, entropy))
+    with pytest.raises(InvalidInput, match="ESCROW_OTHER_SECRET"):
+        recover_key_file(shares, tmp_path / "kek.key", entropy)
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(deadline=None, max_examples=150)
