@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 
@@ -28,6 +29,7 @@ __all__ = ["Evidence"]
 _LOG = "/assign.v1.LogService/"
 _VERIFICATION = "/assign.v1.VerificationService/"
 _CHUNK_BYTES = 256 * 1024
+_PAGE_BYTES = 2 * 2**20
 
 
 class Evidence:
@@ -92,10 +94,13 @@ class Evidence:
             edge, _ = read_head(connection, port)
             return read_entries(connection, port, min(start, edge.size), min(start + page.size, edge.size))
 
-        entries = await self._door.reader.run(query)
+        found = await self._door.reader.run(query)
+        entries = _that_fit(found)
+        # A page that was cut short is not the last one.
+        count = len(entries) if len(entries) == len(found) else page.size
         return log_pb2.ListEntriesResponse(
             entries=[log_pb2.LogEntry(index=start + at, data=data) for at, data in enumerate(entries)],
-            next_page_token=next_token(listed, page, len(entries), str(start + len(entries) - 1)),
+            next_page_token=next_token(listed, page, count, str(start + len(entries) - 1)),
         )
 
     async def get_inclusion_proof(
@@ -160,6 +165,12 @@ class Evidence:
             file.seek(0)
             while chunk := file.read(_CHUNK_BYTES):
                 yield verification_pb2.ExportBundleResponse(chunk=chunk)
+
+
+def _that_fit(entries: list[bytes]) -> list[bytes]:
+    """As many of the first entries as a client with gRPC's default limit of 4 MiB takes; one is never too large."""
+    sizes = itertools.accumulate(len(entry) for entry in entries)
+    return entries[: max(1, sum(size <= _PAGE_BYTES for size in sizes))]
 
 
 def _size(connection: Connection, port: Port, wanted: int, field: str) -> int:
