@@ -140,6 +140,26 @@ def test_one_wrong_row_of_ten_thousand(site: Site) -> None:
     assert site.count("inspection_order") == count + _ROWS
 
 
+def test_a_page_of_the_log_fits_a_client_with_default_limits(site: Site) -> None:
+    """However long the entries are, no page is larger than the 4 MiB that gRPC clients take; all are read."""
+    long = "x" * 50
+    for _ in range(2):
+        rows = [site.order(name=f"{PARENT}/orders/{site.fresh(long)}") for _ in range(15_000)]
+        site.client(DECLARATIONS).orders.BatchImportOrders(site.import_orders(rows), timeout=CALL_SECONDS)
+    channel = grpc.secure_channel(site.address, site.credentials(AUDITOR))
+    log = Client(channel).log
+    read, request = 0, log_service_pb2.ListEntriesRequest(parent=PARENT, page_size=1000)
+    while True:
+        page = log.ListEntries(request, timeout=CALL_SECONDS)
+        assert page.entries[0].index == read
+        read += len(page.entries)
+        if not page.next_page_token:
+            break
+        request = log_service_pb2.ListEntriesRequest(parent=PARENT, page_size=1000, page_token=page.next_page_token)
+    channel.close()
+    assert read == site.size()
+
+
 def test_several_wrong_rows_are_all_named(site: Site) -> None:
     """Each wrong row has its own field path, whatever is wrong with it."""
     rows = [site.order() for _ in range(9)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from e2e.port import CALL_SECONDS, DECLARATIONS, INSPECTORS, Duty, Site, reveal_request, running_site
+from e2e.port import CALL_SECONDS, DECLARATIONS, INSPECTORS, Duty, Site, eventually, reveal_request, running_site
 
 from assign.log.entries import Kind
 from assign.v1 import order_service_pb2
@@ -21,7 +21,6 @@ from assign.verify.report import Report
 
 _KILLS = 12
 _IMPORTS, _REVEALS = 120, 40
-_SECONDS = (0.0, 0.25)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +43,10 @@ class _Burst:
             for who in INSPECTORS
             for _ in range(_REVEALS // len(INSPECTORS))
         ]
+
+    def wait_for(self, answers: int) -> None:
+        """Return when that many imports were answered: a moment amidst them, on fast machines and slow ones."""
+        eventually(lambda: True if sum(call.done() for call in self._imports) >= answers else None)
 
     def acknowledged(self) -> tuple[list[order_service_pb2.BatchImportOrdersRequest], int]:
         """The imports that were answered, and how many reveals were."""
@@ -68,15 +71,15 @@ def test_a_killed_server_keeps_what_it_acknowledged(site: Site, tmp_path: Path) 
     acknowledged, sent, reveals = [], [], 0
     for _ in range(_KILLS):
         burst = _Burst(site, duty)
-        time.sleep(chance.uniform(*_SECONDS))
+        burst.wait_for(chance.randrange(_IMPORTS - 10))
+        time.sleep(chance.uniform(0.0, 0.005))
         site.kill()
         imports, revealed = burst.acknowledged()
         acknowledged += imports
         sent += burst.requests
         reveals += revealed
         site.start_server()
-    assert acknowledged, "the server was never quick enough to acknowledge anything: nothing was tested"
-    assert len(acknowledged) < len(sent), "every call was answered before the kill: nothing was tested"
+    assert 0 < len(acknowledged) < len(sent), "every kill came before or after the burst: nothing was tested"
     stored = Counter(name for (name,) in site.rows('SELECT "order" FROM inspection_order'))
     logged = _logged_orders(site)
     names = [request.orders[0].name.rpartition("/")[2] for request in acknowledged]

@@ -19,6 +19,7 @@ from assign.errors import Corrupt
 from assign.log.entries import Entry, Kind
 from assign.names import PersonId, ShiftName, WaveName
 from server.actions.draw_wave import draw_wave
+from server.actions.freeze_wave import freeze_wave
 from server.storage.ledger import read_entries, read_head
 from server.storage.outcomes import seal_context
 from server.storage.schema import shift, wave
@@ -138,6 +139,22 @@ def test_the_outcome_of_another_wave_is_not_revealed(tmp_path: Path) -> None:
         await service.act(swap)
         with pytest.raises(Corrupt, match="SEALED_FORGED"):
             await service.reveal(first.name, PersonId(_PEOPLE[0]))
+
+    _play(tmp_path, play)
+
+
+def test_a_wave_is_frozen_once(tmp_path: Path) -> None:
+    """A second freeze, before or after the draw, changes nothing and logs nothing."""
+
+    async def play(service: Service) -> None:
+        name, first, _ = await _frozen(service)
+        await service.act(lambda unit: freeze_wave(unit, first.name))
+        assert await service.wave(first.name) == first
+        service.beacon.is_down = False
+        await service.until(name, WaveState.DRAWN)
+        drawn = await service.wave(first.name)
+        await service.act(lambda unit: freeze_wave(unit, first.name))
+        assert await service.wave(first.name) == drawn
 
     _play(tmp_path, play)
 
