@@ -53,7 +53,7 @@ def draws(pool: Pool, first: int, count: int) -> None:
 def measure_two() -> None:
     """Wall time of as many draws one after the other and in two threads."""
     pool, count = large_pool(10_000, 1_000, ELIGIBLE, seed=1), 40
-    times = {}
+    times: dict[int, float] = {}
     for threads in (1, 2, 1, 2, 1, 2):
         workers = [threading.Thread(target=draws, args=(pool, i * count, count // threads)) for i in range(threads)]
         begin = time.perf_counter()

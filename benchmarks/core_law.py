@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import chi2
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from core_instances import Instance, assignments, draw_often, enumerable_instance, is_served, loads_of
+from core_instances import STEPS_A_SEAT, Instance, assignments, draw_often, enumerable_instance, is_served, loads_of
 
 FALSE_ALARM_RATE = 0.001
 LEAST_EXPECTED = 5
@@ -36,9 +36,9 @@ def find_instance(seed: int) -> Instance:
             return instance
 
 
-def measure(instance: Instance, draws: int, seed: int, options: dict[str, int]) -> tuple[float, float]:
+def measure(instance: Instance, draws: int, seed: int, steps_a_seat: int) -> tuple[float, float]:
     """The chi-square p-value, and total variation less that expected of uniform draws."""
-    counts = draw_often(instance, draws, seed, **options)
+    counts = draw_often(instance, draws, seed, steps_a_seat)
     totals: Counter[tuple[tuple[bool, ...], tuple[int, ...]]] = Counter()
     for seats, count in counts.items():
         totals[is_served(instance, seats), loads_of(instance, seats)] += count
@@ -64,11 +64,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--greedy", action="store_true")
     arguments = parser.parse_args()
-    options = {"steps_a_seat": 0} if arguments.greedy else {}
+    steps_a_seat = 0 if arguments.greedy else STEPS_A_SEAT
     results = []
     for number in range(arguments.instances):
         instance = find_instance(arguments.seed * 10**6 + number)
-        results.append(measure(instance, arguments.draws, arguments.seed * 10**6 + number, options))
+        results.append(measure(instance, arguments.draws, arguments.seed * 10**6 + number, steps_a_seat))
     p_values, excess = (np.array(column) for column in zip(*results, strict=True))
     rejected = int((p_values < FALSE_ALARM_RATE / len(p_values)).sum())
     print(f"{len(p_values)} instances, {arguments.draws} draws each: {rejected} rejected at 1 in 1,000 overall")

@@ -40,7 +40,7 @@ def pairs_of(pool: Pool) -> NDArray[np.int64]:
     random, orders = np.random.default_rng(5), len(pool.tier)
     scarce = np.argsort(np.diff(pool.indptr))[: max(40, orders // 10)]
     pairs = np.concatenate([random.integers(orders, size=(PAIRS, 2)), random.choice(scarce, size=(PAIRS, 2))])
-    return pairs[pairs[:, 0] != pairs[:, 1]]
+    return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])
 
 
 def count(pool: Pool, pairs: NDArray[np.int64], steps: int, draws: int) -> Counts:

@@ -15,6 +15,8 @@ from assign import _core
 
 Assignment = tuple[int, ...]
 
+STEPS_A_SEAT = 8  # the algorithm's own
+
 
 class Instance(NamedTuple):
     """The draw's arguments but for the key, as plain lists."""
@@ -121,11 +123,11 @@ def _completions(
                 loads[person] -= person >= 0
 
 
-def draw_often(instance: Instance, draws: int, seed: int, **options: int) -> dict[Assignment, int]:
+def draw_often(instance: Instance, draws: int, seed: int, steps_a_seat: int = STEPS_A_SEAT) -> dict[Assignment, int]:
     """How often each outcome came in `draws` draws under different keys."""
     arrays = instance.arrays()
     counts: dict[Assignment, int] = defaultdict(int)
     for number in range(draws):
         key = seed.to_bytes(16, "little") + number.to_bytes(16, "little")
-        counts[tuple(_core.draw_detailed(*arrays, key, **options).seats.tolist())] += 1
+        counts[tuple(_core.draw_detailed(*arrays, key, steps_a_seat=steps_a_seat).seats.tolist())] += 1
     return counts

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3
 """The compiled core: keystream, shuffle and the constrained draw. `docs/draw.md` is its specification.
 
 Everything a caller can get wrong is refused here with InvalidInput; below this door nothing checks.
@@ -9,19 +9,33 @@ from typing import NamedTuple
 import numpy as np
 
 cimport numpy as cnp
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from assign._start cimport clear_seats, expect, move_along, search, seat_at_random, serve, set_pulls
+from assign._intake cimport (
+    CAPACITY_NEGATIVE,
+    EDGE_DUPLICATE,
+    FINE,
+    INDPTR_END,
+    INDPTR_ORDER,
+    INDPTR_START,
+    PERSON_OUT_OF_RANGE,
+    TEAM_LARGER_THAN_POOL,
+    TEAM_SIZE,
+    Fault,
+    begin,
+    check_orders,
+    lay_out_inputs,
+    lay_out_work,
+    take_edges,
+)
+from assign._plan cimport STEPS_A_SEAT, Health, mix, open_stream, order_teams_by_key, permute, set_turn, start
+from assign._start cimport move_along, search
 from assign._state cimport (
     ASSIGN_BATCH,
     NOBODY,
-    SHORT_PERSONS,
-    Place,
-    Sitter,
     State,
     assign_allocate,
-    assign_below32,
     assign_chacha20,
     assign_chacha20_blocks,
     assign_chacha20_init,
@@ -33,9 +47,7 @@ from assign._state cimport (
     assign_stream_init,
     assign_wipe,
     get_person,
-    put_person,
 )
-from assign._walk cimport freeze_loads, leave_chairs, order_teams, take_chairs, walk
 
 from assign.errors import InvalidInput
 
@@ -48,14 +60,6 @@ _PATHS = ("portable", "avx2", "avx512")
 cdef enum:
     BLOCK_BYTES = 64
     KEY_BYTES = 32
-    STEPS_A_SEAT = 8
-    STEPS_AT_LEAST = 2048
-    WALKS_AT_LEAST = 16
-    PILOT_WALKS = 16
-    PILOT_STEPS_AT_LEAST = 64
-    LIMIT_A_NODE = 16
-    LIMIT_AT_LEAST = 1024
-    AHEAD = 4  # orders whose lists are fetched ahead of their turn
 
 cdef int64_t MAX_KEYSTREAM_BYTES = <int64_t>64 << 32  # the block counter has 32 bits
 cdef int64_t MAX_SHUFFLE = (<int64_t>1 << 32) - 1
@@ -102,14 +106,6 @@ def select_path(name):
 select_path(next(reversed(available_paths())))
 
 
-cdef struct Health:
-    int64_t walks
-    int64_t steps
-    int64_t undone
-    int64_t pilot_walks
-    int64_t pilot_steps
-
-
 # -- keystream and shuffle -----------------------------------------------------------------------
 
 
@@ -117,16 +113,6 @@ cdef const uint8_t *key_bytes(object key) except NULL:
     if type(key) is not bytes or len(<bytes>key) != KEY_BYTES:
         raise InvalidInput("DRAW_KEY", "A draw key is bytes of length 32.", field="key")
     return <const uint8_t *><const char *><bytes>key
-
-
-cdef void open_stream(assign_stream *stream, const uint8_t *key, const char *tag, int64_t index) noexcept nogil:
-    """The stream of one use of the key: its nonce is `tag` and `index`, little-endian."""
-    cdef uint8_t nonce[12]
-    cdef int i
-    memcpy(nonce, tag, 4)
-    for i in range(8):
-        nonce[4 + i] = <uint8_t>(index >> (8 * i))
-    assign_stream_init(stream, key, nonce)
 
 
 cdef int64_t whole_number(object value, int64_t largest, str reason, str field) except -1:
@@ -204,17 +190,6 @@ cdef void fisher_yates(uint32_t *items, int64_t size, assign_stream *stream) noe
             last -= 1
 
 
-cdef void fisher_yates_32(int32_t *items, int64_t size, assign_stream *stream) noexcept nogil:
-    cdef int64_t last
-    cdef int32_t item
-    cdef uint32_t other
-    for last in range(size - 1, 0, -1):
-        other = assign_below32(stream, <uint32_t>(last + 1))
-        item = items[last]
-        items[last] = items[other]
-        items[other] = item
-
-
 # -- the door: arrays in -------------------------------------------------------------------------
 
 
@@ -240,67 +215,6 @@ cdef object of_length(object array, int64_t length, str name):
     return array
 
 
-cdef inline void *place(char **cursor, int64_t items, size_t item_bytes) noexcept nogil:
-    """The next cache-aligned part of a workspace that begins at `cursor`."""
-    cdef char *here = cursor[0]
-    cursor[0] = here + ((<size_t>items * item_bytes + 63) & ~(<size_t>63))
-    return here
-
-
-cdef char *lay_out_inputs(State *s, char *cursor, int64_t edges) noexcept nogil:
-    """Where the checked copies lie. Returns the end: with NULL as the start, the size."""
-    s.row = <int64_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int64_t))
-    s.degree = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
-    s.eligible = place(&cursor, edges, sizeof(uint16_t) if s.persons <= SHORT_PERSONS else sizeof(int32_t))
-    s.first_seat = <int32_t *>place(&cursor, s.orders + <int64_t>1, sizeof(int32_t))
-    s.room = <int32_t *>place(&cursor, s.persons, sizeof(int32_t))
-    s.base = <int64_t *>place(&cursor, s.persons + <int64_t>1, sizeof(int64_t))
-    s.entered = <int32_t *>place(&cursor, s.persons, sizeof(int32_t))
-    return cursor
-
-
-cdef char *lay_out_work(State *s, char *cursor) noexcept nogil:
-    """Where the working arrays lie; `base` is known by now."""
-    cdef int64_t persons = s.persons, seats = s.seats
-    s.limit = LIMIT_A_NODE * (seats + persons) + LIMIT_AT_LEAST
-    s.order_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
-    s.person_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
-    s.mate = <int32_t *>place(&cursor, seats, sizeof(int32_t))
-    s.turn = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
-    s.choosing = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
-    s.served = <uint8_t *>place(&cursor, s.orders, sizeof(uint8_t))
-    s.filled = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.chairs = <int32_t *>place(&cursor, s.base[persons], sizeof(int32_t))
-    s.chair_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
-    s.price = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
-    s.demand = <uint64_t *>place(&cursor, persons, sizeof(uint64_t))
-    s.pull = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
-    s.weight = <uint32_t *>place(&cursor, persons, sizeof(uint32_t))
-    s.running = <uint64_t *>place(&cursor, persons, sizeof(uint64_t))
-    s.closed = <uint8_t *>place(&cursor, persons, sizeof(uint8_t))
-    s.narrow = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.entered_by = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.expanded = <int32_t *>place(&cursor, s.orders, sizeof(int32_t))
-    s.queue = <int32_t *>place(&cursor, persons, sizeof(int32_t))
-    s.owner = <int32_t *>place(&cursor, seats, sizeof(int32_t))
-    s.place = <Place *>place(&cursor, persons, sizeof(Place))
-    s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
-    # Walks write only as far as the longest of them goes: the rest never becomes resident.
-    s.journal = <int32_t *>place(&cursor, s.limit, sizeof(int32_t))
-    return cursor
-
-
-cdef enum Fault:
-    FINE
-    INDPTR_START
-    INDPTR_ORDER
-    INDPTR_END
-    TEAM_SIZE
-    TEAM_LARGER_THAN_POOL
-    CAPACITY_NEGATIVE
-    PERSON_OUT_OF_RANGE
-    EDGE_DUPLICATE
-
 FAULTS = {
     INDPTR_START: ("INDPTR_START", "indptr", "`indptr` must begin with 0."),
     INDPTR_ORDER: ("INDPTR_ORDER", "indptr", "`indptr` must never fall."),
@@ -315,83 +229,6 @@ FAULTS = {
     PERSON_OUT_OF_RANGE: ("PERSON_OUT_OF_RANGE", "indices", "An eligible person is not in `capacity`."),
     EDGE_DUPLICATE: ("EDGE_DUPLICATE", "indices", "A person is listed twice for one order."),
 }
-
-
-cdef Fault check_orders(State *s, int64_t edges, const uint8_t *team, int64_t *at) noexcept nogil:
-    """Check `row` and the team sizes; fill `degree` and `first_seat`."""
-    cdef int64_t i, degree
-    cdef int32_t seats = 0
-    at[0] = 0
-    if s.row[0] != 0:
-        return INDPTR_START
-    for i in range(s.orders):
-        at[0] = i
-        degree = s.row[i + 1] - s.row[i]
-        if s.row[i + 1] < s.row[i]:
-            return INDPTR_ORDER
-        if s.row[i + 1] > edges:
-            return INDPTR_END
-        if team[i] != 1 and team[i] != 2:
-            return TEAM_SIZE
-        if team[i] == 2 and degree < 2:
-            return TEAM_LARGER_THAN_POOL
-        s.degree[i] = <int32_t>degree
-        s.first_seat[i] = seats
-        seats += team[i]
-        if seats > s.seats:
-            return TEAM_SIZE
-    at[0] = s.orders
-    s.first_seat[s.orders] = seats
-    return FINE if s.row[s.orders] == edges else INDPTR_END
-
-
-cdef Fault take_edges(State *s, const int32_t *eligible, int64_t *at) noexcept nogil:
-    """Check capacities and edges; fill `eligible` and `base`: as many chairs as a person can use."""
-    cdef int64_t order, edge, chairs = 0
-    cdef int32_t person
-    for person in range(s.persons):
-        at[0] = person
-        if s.room[person] < 0:
-            return CAPACITY_NEGATIVE
-        s.entered[person] = 0
-        s.base[person] = 0
-    for order in range(s.orders):
-        for edge in range(s.row[order], s.row[order + 1]):
-            at[0] = edge
-            person = eligible[edge]
-            if person < 0 or person >= s.persons:
-                return PERSON_OUT_OF_RANGE
-            if s.entered[person] == order + 1:
-                return EDGE_DUPLICATE
-            s.entered[person] = <int32_t>(order + 1)
-            s.base[person] += 1
-            put_person(s, edge, person)
-    for person in range(s.persons):
-        s.room[person] = min(s.room[person], <int32_t>s.base[person])
-        s.base[person] = chairs
-        chairs += s.room[person]
-    s.base[s.persons] = chairs
-    return FINE
-
-
-cdef void begin(State *s) noexcept nogil:
-    """Nobody is seated."""
-    cdef int32_t order, seat
-    for order in range(s.orders):
-        for seat in range(s.first_seat[order], s.first_seat[order + 1]):
-            s.order_of[seat] = order
-            s.person_of[seat] = NOBODY
-            s.mate[seat] = NOBODY
-        if s.first_seat[order + 1] - s.first_seat[order] == 2:
-            seat = s.first_seat[order]
-            s.mate[seat] = seat + 1
-            s.mate[seat + 1] = seat
-    memset(s.filled, 0, s.persons * sizeof(int32_t))
-    memset(s.closed, 0, s.persons)
-    memset(s.narrow, 0, s.persons * sizeof(int32_t))
-    memset(s.entered, 0, s.persons * sizeof(int32_t))
-    memset(s.expanded, 0, s.orders * sizeof(int32_t))
-    s.narrow_count = s.searches = s.stamp = 0
 
 
 cdef void raise_fault(Fault fault, int64_t at) except *:
@@ -451,118 +288,6 @@ cdef void *allocate(size_t size) except NULL:
 # -- the draw ------------------------------------------------------------------------------------
 
 
-cdef void sort_stable(int32_t *items, int32_t *spare, int64_t count, const int32_t *rank) noexcept nogil:
-    """Radix sort of `items` by `rank[item]` (0 or more), a byte at a time, bytes all alike passed over."""
-    cdef int32_t *source = items
-    cdef int32_t *target = spare
-    cdef int32_t *swap
-    cdef int64_t first[257]
-    cdef int64_t i
-    cdef int32_t shift, byte
-    for shift in range(0, 32, 8):
-        memset(first, 0, sizeof(first))
-        for i in range(count):
-            first[(rank[items[i]] >> shift & 255) + 1] += 1
-        if count and first[(rank[items[0]] >> shift & 255) + 1] == count:
-            continue
-        for i in range(256):
-            first[i + 1] += first[i]
-        for i in range(count):
-            byte = rank[source[i]] >> shift & 255
-            target[first[byte]] = source[i]
-            first[byte] += 1
-        swap = source
-        source = target
-        target = swap
-    if source != items:
-        memcpy(items, source, count * sizeof(int32_t))
-
-
-cdef void set_turn(State *s, const uint8_t *key, const int32_t *tier) noexcept nogil:
-    """The service order: by tier, keyed random within a tier."""
-    cdef assign_stream stream
-    cdef int32_t i
-    for i in range(s.orders):
-        s.turn[i] = i
-    open_stream(&stream, key, b"turn", 0)
-    fisher_yates_32(s.turn, s.orders, &stream)
-    assign_wipe(&stream, sizeof(stream))
-    sort_stable(s.turn, s.expanded, s.orders, tier)
-    memset(s.expanded, 0, s.orders * sizeof(int32_t))
-
-
-cdef bint seat_all(State *s, const uint8_t *key) noexcept nogil:
-    """Step 2: seat whoever is served, in a random order. False if that is not possible."""
-    cdef assign_stream stream
-    cdef int32_t i, order
-    cdef bint is_seated = True
-    clear_seats(s)
-    set_pulls(s)
-    s.searches = 0
-    open_stream(&stream, key, b"seat", 0)
-    for i in range(s.orders):
-        s.choosing[i] = i
-    fisher_yates_32(s.choosing, s.orders, &stream)
-    for i in range(s.orders):
-        if i + AHEAD < s.orders:
-            expect(s, s.choosing[i + AHEAD])
-        order = s.choosing[i]
-        if s.served[order] and not seat_at_random(s, &stream, order):
-            is_seated = False
-            break
-    assign_wipe(&stream, sizeof(stream))
-    return is_seated
-
-
-cdef void start(State *s, const uint8_t *key) noexcept nogil:
-    """Steps 1 and 2. Most often all can be served, and then step 2 alone shows it."""
-    cdef int64_t chairs = 0
-    cdef int32_t i
-    memset(s.served, 1, s.orders)
-    for i in range(s.persons):
-        chairs += s.room[i]
-    if chairs >= s.seats and seat_all(s, key):
-        return
-    clear_seats(s)
-    for i in range(s.orders):
-        s.served[s.turn[i]] = serve(s, s.turn[i])
-    memset(s.closed, 0, s.persons)
-    seat_all(s, key)
-
-
-cdef void mix(State *s, const uint8_t *key, int64_t steps_a_seat, Health *health) noexcept nogil:
-    """Steps 2 and 3: a pilot fixes the number of walks, is taken back, then exactly so many are walked."""
-    cdef assign_stream stream
-    cdef int64_t least_steps, wanted_steps, pilot_undone = 0, walks
-    freeze_loads(s)
-    if s.seated == 0 or steps_a_seat == 0:
-        return
-    open_stream(&stream, key, b"pilt", 0)
-    take_chairs(s, &stream)
-    least_steps = max(<int64_t>PILOT_STEPS_AT_LEAST, <int64_t>s.seated)
-    while health.pilot_walks < PILOT_WALKS or health.pilot_steps < least_steps:
-        health.pilot_steps += walk(s, &stream, &pilot_undone)
-        health.pilot_walks += 1
-    wanted_steps = steps_a_seat * s.seated + STEPS_AT_LEAST
-    walks = (wanted_steps * health.pilot_walks + health.pilot_steps - 1) // health.pilot_steps
-    health.walks = max(<int64_t>WALKS_AT_LEAST, walks)
-    restore_start(s)
-    open_stream(&stream, key, b"walk", 0)
-    take_chairs(s, &stream)
-    for walks in range(health.walks):
-        health.steps += walk(s, &stream, &health.undone)
-    leave_chairs(s)
-    assign_wipe(&stream, sizeof(stream))
-
-
-cdef void restore_start(State *s) noexcept nogil:
-    """Seat everyone where the start's chairs have them."""
-    cdef int32_t person, chair
-    for person in range(s.persons):
-        for chair in range(s.place[person].load):
-            s.person_of[s.chairs[s.base[person] + chair]] = person
-
-
 def draw_detailed(indptr, indices, team_size, capacity, tier, key, *, steps_a_seat=STEPS_A_SEAT):
     """The draw, with what a supervisor or a test wants to know about it; arguments as for `draw`."""
     cdef const uint8_t *secret = key_bytes(key)
@@ -576,15 +301,12 @@ def draw_detailed(indptr, indices, team_size, capacity, tier, key, *, steps_a_se
     cdef const int32_t[::1] tiers = tier
     cdef int64_t mixing = whole_number(steps_a_seat, 1 << 20, "STEPS_A_SEAT", "steps_a_seat")
     cdef Health health = Health(0, 0, 0, 0, 0)
-    cdef assign_stream stream
     with nogil:
         if s.orders:
             set_turn(s, secret, &tiers[0])
             start(s, secret)
             mix(s, secret, mixing, &health)
-            open_stream(&stream, secret, b"team", 0)
-            order_teams(s, &stream)
-            assign_wipe(&stream, sizeof(stream))
+            order_teams_by_key(s, secret)
     return Draw(
         seats=copied(s.person_of, s.seats),
         service_order=copied(s.turn, s.orders),
@@ -656,7 +378,7 @@ def reserve_orders(indptr, indices, key):
         for order in range(orders):
             if rows[order + 1] - rows[order] > 1:
                 open_stream(&stream, secret, b"rsrv", order)
-                fisher_yates_32(&view[rows[order]], rows[order + 1] - rows[order], &stream)
+                permute(&view[rows[order]], rows[order + 1] - rows[order], &stream)
         assign_wipe(&stream, sizeof(stream))
     return result
 

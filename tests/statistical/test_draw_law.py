@@ -11,7 +11,16 @@ from collections import Counter
 from random import Random
 
 import pytest
-from core_instances import Instance, assignments, draw_often, enumerable_instance, is_served, loads_of, make_instance
+from core_instances import (
+    STEPS_A_SEAT,
+    Instance,
+    assignments,
+    draw_often,
+    enumerable_instance,
+    is_served,
+    loads_of,
+    make_instance,
+)
 from scipy.stats import chi2
 
 from assign import _core
@@ -24,9 +33,9 @@ DRAWS = 6_000
 LEAST_EXPECTED = 5
 
 
-def law_p_value(instance: Instance, draws: int, seed: int, **options: int) -> float:
+def law_p_value(instance: Instance, draws: int, seed: int, steps_a_seat: int = STEPS_A_SEAT) -> float:
     """Chi-square of the outcomes given who is served and the loads, summed over what was seen of these."""
-    counts = draw_often(instance, draws, seed, **options)
+    counts = draw_often(instance, draws, seed, steps_a_seat)
     totals: Counter[tuple[tuple[bool, ...], tuple[int, ...]]] = Counter()
     for seats, count in counts.items():
         totals[is_served(instance, seats), loads_of(instance, seats)] += count

@@ -137,7 +137,7 @@ def test_walks_are_reversible_uniform_and_reach_everything(seed: int) -> None:
 def test_walks_alone_do_not_order_a_team() -> None:
     """Why the coin: one team of two over two persons never changes seats by walking."""
     instance = make_instance([[0, 1]], [2], [1, 1], [0])
-    states = [(0, 1), (1, 0)]
+    states: list[Assignment] = [(0, 1), (1, 0)]
     kernel, _ = walk_kernel(instance, states)
     assert np.allclose(kernel, np.eye(2))
     assert np.allclose(kernel @ coin_kernel(instance, states), 0.5)

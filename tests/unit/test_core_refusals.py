@@ -164,16 +164,16 @@ def test_hall_certificate_refuses() -> None:
     """It explains orders that were left over, from the outcome of the same arrays."""
     arguments = valid()
     outcome = _core.draw_detailed(**arguments)
-    arrays = [arguments[name] for name in ("indptr", "indices", "team_size", "capacity")]
+    arrays: dict[str, Any] = {name: arguments[name] for name in ("indptr", "indices", "team_size", "capacity")}
     for order, reason in ((0, "ORDER_SERVED"), (2, "ORDER_OUT_OF_RANGE"), (-1, "ORDER_OUT_OF_RANGE")):
         with pytest.raises(InvalidInput, match=reason):
-            _core.hall_certificate(*arrays, outcome, order)
+            _core.hall_certificate(**arrays, outcome=outcome, order=order)
     nobody = outcome._replace(seats=np.full(3, -1, np.int32))
     twice = outcome._replace(seats=np.array([0, -1, -1], np.int32), service_order=np.array([0, 0], np.int32))
     strange = outcome._replace(seats=np.array([7, -1, -1], np.int32), service_order=np.array([0, 1], np.int32))
     for wrong in (nobody, twice, strange):
         with pytest.raises(InvalidInput, match="OUTCOME_MISMATCH"):
-            _core.hall_certificate(*arrays, wrong, 1)
+            _core.hall_certificate(**arrays, outcome=wrong, order=1)
 
 
 def test_unknown_path() -> None:

@@ -52,7 +52,7 @@ def test_draw_vectors(path: str) -> None:
         content = load("frozen-chair-walk-v1.json")
         assert content["algorithm"] == _core.ALGORITHM == reference.ALGORITHM
         for vector in content["vectors"]:
-            arrays = {name: np.array(vector[name], dtype) for name, dtype in TYPES.items()}
+            arrays: Any = {name: np.array(vector[name], dtype) for name, dtype in TYPES.items()}
             key = bytes.fromhex(vector["key"])
             drawn = _core.draw_detailed(**arrays, key=key)
             assert {name: plain(item) for name, item in drawn._asdict().items()} == vector["outcome"]
