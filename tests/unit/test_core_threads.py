@@ -14,19 +14,19 @@ from assign.errors import InvalidInput
 ORDERS, PERSONS, ELIGIBLE = 40_000, 2_000, 20
 
 
-def large_arrays() -> Any:
+def large_arrays() -> dict[str, Any]:
     """An even pool whose draw takes tens of milliseconds."""
     random = np.random.default_rng(1)
     block = PERSONS // ELIGIBLE
     picks = random.integers(block, size=(ORDERS, ELIGIBLE), dtype=np.int32)
     picks += np.arange(ELIGIBLE, dtype=np.int32) * block
-    return (
-        np.arange(ORDERS + 1, dtype=np.int64) * ELIGIBLE,
-        picks.ravel(),
-        np.ones(ORDERS, np.uint8),
-        np.full(PERSONS, 24, np.int32),
-        np.zeros(ORDERS, np.int32),
-    )
+    return {
+        "indptr": np.arange(ORDERS + 1, dtype=np.int64) * ELIGIBLE,
+        "indices": picks.ravel(),
+        "team_size": np.ones(ORDERS, np.uint8),
+        "capacity": np.full(PERSONS, 24, np.int32),
+        "tier": np.zeros(ORDERS, np.int32),
+    }
 
 
 def test_python_runs_while_a_draw_does() -> None:
@@ -35,7 +35,7 @@ def test_python_runs_while_a_draw_does() -> None:
 
     def work() -> None:
         for number in range(5):
-            _core.draw(*arrays, bytes([number] * 32))
+            _core.draw(**arrays, key=bytes([number] * 32))
         is_done.set()
 
     worker = threading.Thread(target=work)
@@ -50,16 +50,16 @@ def test_draws_in_threads_are_the_same_draws() -> None:
     """No state is shared: eight draws at once give what they give one by one."""
     arrays = large_arrays()
     keys = [bytes([number] * 32) for number in range(8)]
-    alone = [_core.draw(*arrays, key).tobytes() for key in keys]
+    alone = [_core.draw(**arrays, key=key).tobytes() for key in keys]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda key: _core.draw(*arrays, key).tobytes(), keys))
+        together = list(pool.map(lambda key: _core.draw(**arrays, key=key).tobytes(), keys))
     assert together == alone
 
 
 def test_inputs_changed_meanwhile_do_no_harm() -> None:
     """Garbage written into the arrays during draws gives another outcome or a refusal, never a crash."""
     arrays, is_done = large_arrays(), threading.Event()
-    indices, good = arrays[1], arrays[1].copy()
+    indices, good = arrays["indices"], arrays["indices"].copy()
 
     def scribble() -> None:
         random = np.random.default_rng(2)
@@ -72,7 +72,7 @@ def test_inputs_changed_meanwhile_do_no_harm() -> None:
     try:
         for number in range(10):
             try:
-                seats = _core.draw(*arrays, bytes([number] * 32))
+                seats = _core.draw(**arrays, key=bytes([number] * 32))
             except InvalidInput:
                 continue
             assert seats.min() >= -1
