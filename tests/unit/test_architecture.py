@@ -16,7 +16,7 @@ NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 # The specification of the draw is one file on purpose: a second implementer reads it from top to bottom.
-LONGER = {"reference.py": 500}
+LONGER = {"reference.py": 420}
 
 # What the library never needs: it is pure, and installs without any of these.
 FORBIDDEN = {
@@ -43,6 +43,7 @@ LAYERS = (
     {"names", "container"},
     {"person", "order", "wave", "roster"},
     {"rules"},
+    {"reference_stream"},
     {"_core", "reference", "log"},
     {"draw"},
     {"selftest"},
@@ -86,6 +87,7 @@ def test_imports_go_one_way(name: str) -> None:
     parts = Path(name).with_suffix("").parts
     if parts == ("__init__",):
         return
+    assert parts[0] in LEVEL, "say in LAYERS where this module belongs"
     level = LEVEL[parts[0]]
     above = [
         module
