@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -127,7 +128,22 @@ def audit_store(
 
     Raises Corrupt where an earlier checkpoint is not one at all.
     """
-    return _Audit(connection, services, progress or (lambda *_: None)).run(earlier)
+    with _any_text(connection):
+        return _Audit(connection, services, progress or (lambda *_: None)).run(earlier)
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """SQLite hands out text that is not UTF-8 instead of failing: such a value is a finding like any other."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.dbapi_connection
+    before, raw.text_factory = raw.text_factory, lambda data: data.decode("utf-8", "surrogateescape")  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        raw.text_factory = before  # type: ignore[union-attr]
 
 
 @dataclass(slots=True)

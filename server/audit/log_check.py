@@ -19,6 +19,7 @@ from assign.log.note import NoteVerifier
 from assign.log.tiles import TILE_WIDTH, edge_at, grow
 from assign.names import Port
 from server.audit.findings import Code, Findings
+from server.audit.rows import key_text
 from server.storage.schema import log_entry, log_tile, port_log
 
 __all__ = ["LogCheck", "check_checkpoint", "check_log"]
@@ -96,7 +97,7 @@ def _entries(connection: Connection, port: Port, findings: Findings) -> Iterator
         for row in rows:
             if type(row.position) is not int or not isinstance(row.data, bytes):
                 message = "An entry is bytes at a position, and this row is neither."
-                findings.add(Code.ROW_UNREADABLE, message, table=log_entry.name, row=f"{port} {row.position}"[:200])
+                findings.add(Code.ROW_UNREADABLE, message, table=log_entry.name, row=key_text((port, row.position)))
                 return
             yield row.position, bytes(row.data)
         if len(rows) < _AT_ONCE:

@@ -23,12 +23,14 @@ __all__ = ["Key", "Row", "compare_rows", "key_text", "read_rows"]
 Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[Any, ...]
 
+_KEY_CHARACTERS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _text(value: object) -> object:
     if type(value) is not str:
         raise TypeError
+    value.encode()  # a ValueError for what is not Unicode
     return value
 
 
@@ -60,6 +62,7 @@ def _words(value: object) -> object:
     words = json.loads(value) if isinstance(value, str) else None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise TypeError
+    "".join(words).encode()
     if json.dumps(sorted(set(words)), separators=(",", ":")) != value:
         raise ValueError
     return frozenset(words)
@@ -87,8 +90,8 @@ def _decode(column: Column[Any], value: object) -> object:
 
 
 def key_text(key: Key) -> str:
-    """A row's key for people to read."""
-    return " ".join(str(part) for part in key)
+    """A row's key for people to read, without anything that a terminal would obey."""
+    return " ".join(str(part) for part in key).encode("ascii", "backslashreplace").decode()[:_KEY_CHARACTERS]
 
 
 def read_rows(connection: Connection, table: Table, findings: Findings) -> Iterator[tuple[Key, Row]]:
@@ -107,7 +110,7 @@ def read_rows(connection: Connection, table: Table, findings: Findings) -> Itera
                     Code.ROW_UNREADABLE,
                     f"This software never wrote what is in `{column.name}` here.",
                     table=table.name,
-                    row=key_text(tuple(raw[one.name] for one in primary))[:200],
+                    row=key_text(tuple(raw[one.name] for one in primary)),
                 )
                 break
         else:

@@ -18,6 +18,7 @@ from assign.names import Port
 from server.audit.log_check import check_checkpoint
 from server.storage.ledger import read_entries, read_head, tile_reader
 from server.storage.schema import log_entry
+from server.storage.sqlite import store_errors
 
 __all__ = ["check_ends"]
 
@@ -26,11 +27,12 @@ def check_ends(connection: Connection, verifiers: Mapping[Port, NoteVerifier]) -
     """Every log's end fits together: edge, tiles, last entry, signed checkpoint.
 
     Raises Corrupt naming the port: LOG_HEAD, LOG_TILE_MISSING, LOG_GAP, TILE_LENGTH, EDGE_MALFORMED,
-    LOG_EDGE, LOG_ENTRY_CHANGED, LOG_ENTRY_EXTRA, LOG_CHECKPOINT.
+    LOG_EDGE, LOG_ENTRY_CHANGED, LOG_ENTRY_EXTRA, LOG_CHECKPOINT; Unavailable (STORE_UNAVAILABLE).
     """
     for port, verifier in verifiers.items():
         try:
-            _check_end(connection, port, verifier)
+            with store_errors():
+                _check_end(connection, port, verifier)
         except Corrupt as error:
             raise Corrupt(error.reason, f"The log of {port} is damaged, nothing is served: {error.message}") from None
 

@@ -57,7 +57,7 @@ def _in_words(difference: object) -> str:
 def _check_sqlite(connection: Connection, findings: Findings) -> None:
     acting = text("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')")
     for kind, name in connection.execute(acting):
-        findings.add(Code.SCHEMA, f"There is a {kind}, and this software makes none.", table=str(name))
+        findings.add(Code.SCHEMA, f"There is a {kind}, and this software makes none.", table=key_text((name,)))
     try:
         answers = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(1)"))]
     except DBAPIError as error:
