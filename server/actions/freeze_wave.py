@@ -87,7 +87,7 @@ def _collect(unit: Unit, shift: StoredShift, name: WaveName, slots: list[Slot]) 
         wave=str(name),
         draw_algorithm=ALGORITHM,
         code_version=unit.services.code_version,
-        min_pool=config.min_pool,
+        min_pool=shift.min_pool,
         orders=_freeze_orders(unit, shift, slots),
         persons=_freeze_persons(unit, shift, name),
     )

@@ -71,6 +71,7 @@ class Tables:
                 "lead_seconds": calendar.lead_seconds,
                 "margin_seconds": calendar.margin_seconds,
                 "close_time": calendar.end + timedelta(seconds=body["embargo_seconds"]),
+                "min_pool": body["min_pool"],
                 "beacon": canonical_json(body["beacon"]),
                 "commitment": bytes.fromhex(body["commit_master"]),
                 "closed": shift.closed is not None,

@@ -161,6 +161,7 @@ shift = Table(
     Column("lead_seconds", Integer, nullable=False),
     Column("margin_seconds", Integer, nullable=False),
     Column("close_time", Moment, nullable=False),
+    Column("min_pool", Integer, nullable=False, server_default="3"),
     Column("beacon", LargeBinary, nullable=False),
     Column("commitment", LargeBinary, nullable=False),
     Column("master_sealed", LargeBinary, nullable=False),

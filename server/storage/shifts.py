@@ -50,6 +50,7 @@ class StoredShift:
     name: ShiftName
     calendar: Calendar
     close_time: datetime
+    min_pool: int
     beacon: bytes
     commitment: bytes
     master_sealed: bytes
@@ -76,6 +77,7 @@ def _to_shift(row: RowMapping) -> StoredShift:
             margin_seconds=row["margin_seconds"],
         ),
         close_time=row["close_time"],
+        min_pool=row["min_pool"],
         beacon=row["beacon"],
         commitment=row["commitment"],
         master_sealed=row["master_sealed"],
@@ -145,6 +147,7 @@ def add_shift(connection: Connection, stored: StoredShift) -> None:
             "lead_seconds": calendar.lead_seconds,
             "margin_seconds": calendar.margin_seconds,
             "close_time": stored.close_time,
+            "min_pool": stored.min_pool,
             "beacon": stored.beacon,
             "commitment": stored.commitment,
             "master_sealed": stored.master_sealed,
