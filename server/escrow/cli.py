@@ -53,7 +53,7 @@ _Identities = Annotated[
 def custodian(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The new key file.", show_default=False)],
 ) -> None:
-    """Make a custodian's age key, on his own machine, and show the public half for [escrow] recipients."""
+    """Make a custodian's age key, on his own machine, and show the public half for the configuration."""
     with shown_errors():
         typer.echo(create_identity(path))
 
