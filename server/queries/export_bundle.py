@@ -1,18 +1,21 @@
-"""A port's bundle: the log up to its newest checkpoint, and the inputs of every closed shift."""
+"""A port's bundle: the log up to its newest checkpoint, cosigned checkpoints, the inputs of every closed shift."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from assign.draw.beacon import BeaconInfo, beacon_from_json, time_of_round
 from assign.errors import Conflict
 from assign.names import Port, ShiftName, WaveName
 from assign.verify.bundle_writer import write_bundle
 from server.keyring import Keyring
+from server.storage.cosignatures import read_cosigned
 from server.storage.ledger import read_entries, read_head
 from server.storage.outcomes import seal_context
 from server.storage.schema import shift, wave
@@ -63,6 +66,34 @@ class _Inputs:
         return self.keyring.open(sealed, context=seal_context("inputs", name))
 
 
+@dataclass(frozen=True, slots=True)
+class _Cosigned:
+    """The checkpoints that witnesses cosigned between a freeze and its round, and the newest one."""
+
+    connection: Connection
+    port: Port
+    size: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        return read_cosigned(self.connection, self.port, up_to=self.size, wanted=self._freezes())
+
+    def _freezes(self) -> list[tuple[int, datetime]]:
+        """Where each freeze is, and the time of its round."""
+        statement = (
+            select(wave.c.freeze_index, wave.c.beacon_round, shift.c.beacon)
+            .join(shift, (shift.c.port == wave.c.port) & (shift.c.shift == wave.c.shift))
+            .where(wave.c.port == self.port, wave.c.freeze_index.is_not(None))
+            .order_by(wave.c.freeze_index)
+        )
+        beacons: dict[bytes, BeaconInfo] = {}
+        freezes: list[tuple[int, datetime]] = []
+        for index, beacon_round, pin in self.connection.execute(statement):
+            if pin not in beacons:
+                beacons[pin] = beacon_from_json(pin)
+            freezes.append((index, time_of_round(beacons[pin], beacon_round)))
+        return freezes
+
+
 def write_port_bundle(connection: Connection, keyring: Keyring, port: Port, log_key: str, file: BinaryIO) -> bytes:
     """Write the bundle of `port` to `file` and return its SHA-256. Raises Conflict (LOG_EMPTY).
 
@@ -78,4 +109,5 @@ def write_port_bundle(connection: Connection, keyring: Keyring, port: Port, log_
         checkpoint=checkpoint,
         entries=_Entries(connection, port, edge.size),
         inputs=_Inputs(connection, keyring, port),
+        cosigned=_Cosigned(connection, port, edge.size),
     )

@@ -85,18 +85,41 @@ def list_cosigned(connection: Connection, port: Port) -> list[int]:
     return [*connection.execute(select(table.c.size).where(table.c.port == port).order_by(table.c.size)).scalars()]
 
 
-def read_cosigned(connection: Connection, port: Port, *, up_to: int) -> Iterator[bytes]:
-    """Every cosigned checkpoint of at most `up_to` entries, by size."""
+def read_cosigned(
+    connection: Connection, port: Port, *, up_to: int, wanted: Sequence[tuple[int, datetime]] | None = None
+) -> Iterator[bytes]:
+    """Cosigned checkpoints of at most `up_to` entries, by size.
+
+    Args:
+        wanted: `(index, before)`, ascending: only those that cover some such entry and were cosigned before that
+            time, and the largest of all; None: every one.
+    """
+    windows, before = iter(wanted or ()), _EPOCH
+    index, until = next(windows, (up_to, _EPOCH))
+    last: bytes | None = None
+    for size, first_time, note in _pages(connection, port, up_to):
+        while index < size:
+            before = max(before, until)
+            index, until = next(windows, (up_to, _EPOCH))
+        is_wanted = wanted is None or first_time < before
+        last = None if is_wanted else note
+        if is_wanted:
+            yield note
+    if last is not None:
+        yield last
+
+
+def _pages(connection: Connection, port: Port, up_to: int) -> Iterator[tuple[int, datetime, bytes]]:
     table = cosigned_checkpoint
     after = -1
     while True:
         rows = connection.execute(
-            select(table.c.size, table.c.note)
+            select(table.c.size, table.c.first_time, table.c.note)
             .where(table.c.port == port, table.c.size > after, table.c.size <= up_to)
             .order_by(table.c.size)
             .limit(_AT_ONCE)
         ).all()
-        yield from (bytes(row.note) for row in rows)
+        yield from ((row.size, row.first_time, bytes(row.note)) for row in rows)
         if len(rows) < _AT_ONCE:
             return
         after = rows[-1].size

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from assign.errors import AssignError
+from assign.log.cosignature import Witness
 from assign.log.note import NoteVerifier
 from assign.verify.bundle import Bundle, read_bundle
 from assign.verify.replay import verify_bundle
@@ -54,6 +55,18 @@ def verify(
             "which proves less.",
         ),
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="VKEY|FILE",
+            help="A witness whose word you take, its verifier key or a file with it; once each. Then every freeze that "
+            "was drawn must have been seen by them before its beacon round.",
+        ),
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option("--quorum", help="How many of the witnesses are needed; all by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong, if anything is.")] = False,
 ) -> None:
@@ -62,8 +75,9 @@ def verify(
     started = time.perf_counter()
     try:
         trusted_key = None if key is None else _read_key(key)
+        witnesses = [_read_witness(text) for text in witness or ()]
         with _progress(show_progress) as progress, _open(bundle, progress) as opened:
-            report = _verify(opened, trusted_key, progress)
+            report = _verify(opened, trusted_key, witnesses, quorum, progress)
     except AssignError as error:
         _fail(error.reason, error.message, as_json=as_json)
     except OSError as error:
@@ -83,6 +97,13 @@ def _read_key(path: Path) -> str:
     with path.open("rb") as file:
         text = file.read(_MAX_KEY_BYTES).decode("utf-8", "replace").strip()
     return NoteVerifier.from_vkey(text).vkey()
+
+
+def _read_witness(text: str) -> str:
+    if "+" not in text or Path(text).is_file():
+        with Path(text).open("rb") as file:
+            text = file.read(_MAX_KEY_BYTES).decode("utf-8", "replace").strip()
+    return Witness.from_vkey(text).vkey()
 
 
 @contextmanager
@@ -108,15 +129,17 @@ def _open(path: Path, progress: Progress | None) -> Bundle:
     return read_bundle(path, progress=lambda done, total: progress.update(task, completed=done, total=total))
 
 
-def _verify(bundle: Bundle, trusted_key: str | None, progress: Progress | None) -> Report:
+def _verify(
+    bundle: Bundle, trusted_key: str | None, witnesses: list[str], quorum: int | None, progress: Progress | None
+) -> Report:
     if progress is None:
-        return verify_bundle(bundle, trusted_key=trusted_key)
+        return verify_bundle(bundle, trusted_key=trusted_key, witnesses=witnesses, quorum=quorum)
     task = progress.add_task("Checking entries", total=bundle.tree_size)
 
     def tell(done: int, total: int, draws: int) -> None:
         progress.update(task, completed=done, total=total, description=f"Checking entries, {draws} draws")
 
-    return verify_bundle(bundle, trusted_key=trusted_key, progress=tell)
+    return verify_bundle(bundle, trusted_key=trusted_key, witnesses=witnesses, quorum=quorum, progress=tell)
 
 
 def _print(report: Report, seconds: float, *, as_json: bool, quiet: bool) -> None:

@@ -135,6 +135,7 @@ _SHAPES: dict[Kind, _Check] = {
     Kind.KEY_USE: _object({"wave": _text, "purpose": _one_of("freeze", "draw", "recover")}),
     Kind.DRAW: _object({"wave": _text, "round": _count, "evidence": _hex, "transcript": _digest}),
     Kind.WAVE_MISSED: _object({"wave": _text, "reason": _text}),
+    Kind.UNWITNESSED: _object({"wave": _text, "witnesses": _count, "quorum": _count}),
     Kind.REVEAL: _object({"wave": _text, "person": _pseudonym}),
     Kind.READ: _object({"by": _actor, "what": _text}),
     Kind.REPLACEMENT_REQUEST: _object({"by": _actor, "wave": _text, "absent": _pseudonym, "reason": _text}),

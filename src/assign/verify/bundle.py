@@ -3,8 +3,10 @@
     file     = MAGIC  record …  SHA-256 of every byte before it (32 bytes)
     record   = u32be(length of name)  name  u64be(length of body)  body
     records  = "manifest", then exactly those that the manifest lists, in its order:
-               "checkpoint", "entries", then "inputs/WAVE" for every opened wave, ascending by name
+               "checkpoint", "entries", "cosigned" unless empty, then "inputs/WAVE" for every opened wave,
+               ascending by name
     entries  = u32be(length)  entry, for each entry of the log from the first to the checkpoint's size
+    cosigned = u32be(length)  note, for each cosigned checkpoint, ascending by size
 
 The manifest is canonical JSON. `docs/bundle.md` describes every field, so that a second implementation
 needs nothing else. What is read here is hostile until proven otherwise: sizes are checked before
@@ -26,12 +28,15 @@ from assign.log.note import MAX_NOTE_BYTES
 from assign.names import parse_wave_name
 from assign.verify.bundle_format import (
     CHECKPOINT,
+    COSIGNED,
     ENTRIES,
     FORMAT,
     INPUTS,
     LENGTH_BYTES,
     MAGIC,
     MANIFEST,
+    MAX_COSIGNED,
+    MAX_COSIGNED_BYTES,
     MAX_ENTRIES_BYTES,
     MAX_INPUTS_BYTES,
     MAX_JSON_VALUES,
@@ -39,6 +44,7 @@ from assign.verify.bundle_format import (
     Record,
     json_values,
     split_entries,
+    split_notes,
 )
 from assign.verify.bundle_writer import write_bundle
 
@@ -49,6 +55,7 @@ Progress = Callable[[int, int], None]
 
 _MANIFEST_KEYS = {"format", "log_key", "origin", "records", "tree_size"}
 _RECORD_KEYS = {"name", "sha256", "size"}
+_LIMITS = {CHECKPOINT: MAX_NOTE_BYTES, ENTRIES: MAX_ENTRIES_BYTES, COSIGNED: MAX_COSIGNED_BYTES}
 _MAX_NAME_BYTES = 256
 _MAX_TEXT = 512
 _SIZE_BYTES = 8
@@ -75,6 +82,7 @@ class Bundle:
         self._file = file
         self._owns_file = owns_file
         self._entries: tuple[int, int] = (0, 0)
+        self._cosigned: tuple[int, int] = (0, 0)
         self._inputs: dict[str, tuple[int, Record]] = {}
 
     @property
@@ -87,6 +95,11 @@ class Bundle:
         start, size = self._entries
         for entries in split_entries(self._read_blocks(start, size)):
             yield from entries
+
+    def cosigned(self) -> Iterator[bytes]:
+        """The cosigned checkpoints, read as they are asked for. Raises Corrupt if the file changed."""
+        for notes in split_notes(self._read_blocks(*self._cosigned)):
+            yield from notes
 
     def inputs(self, wave: str) -> bytes | None:
         """The opened inputs of one wave; None if they are not in the bundle. Raises Corrupt if the file changed."""
@@ -181,6 +194,11 @@ class _Reader:
             count = sum(len(entries) for entries in split_entries(self._take_blocks(record.size, digest)))
             if count != bundle.tree_size:
                 raise Corrupt("BUNDLE_ENTRIES", f"The bundle holds {count} entries, not {bundle.tree_size}.")
+        elif record.name == COSIGNED:
+            bundle._cosigned = (start, record.size)
+            count = sum(len(notes) for notes in split_notes(self._take_blocks(record.size, digest)))
+            if not 0 < count <= MAX_COSIGNED:
+                raise Corrupt("BUNDLE_COSIGNED", f"A bundle has at most {MAX_COSIGNED} cosigned checkpoints.")
         elif record.name == CHECKPOINT:
             bundle.checkpoint = b"".join(self._take_blocks(record.size, digest))
         else:
@@ -235,16 +253,17 @@ def _parse_manifest(data: bytes) -> dict[str, Any]:
         raise malformed
     records = [_parse_record(item) for item in value["records"]]
     names = [record.name for record in records]
-    if names[:2] != [CHECKPOINT, ENTRIES] or any(a >= b for a, b in pairwise(names[2:])):
+    waves = 3 if names[2:3] == [COSIGNED] else 2
+    if names[:2] != [CHECKPOINT, ENTRIES] or any(a >= b for a, b in pairwise(names[waves:])):
         raise malformed
-    for record in records[2:]:
+    for record in records[waves:]:
         _check_inputs_name(record.name)
     return {**value, "records": records}
 
 
 def _parse_record(item: object) -> Record:
     if isinstance(item, dict) and item.keys() == _RECORD_KEYS and isinstance(item["name"], str):
-        limit = {CHECKPOINT: MAX_NOTE_BYTES, ENTRIES: MAX_ENTRIES_BYTES}.get(item["name"], MAX_INPUTS_BYTES)
+        limit = _LIMITS.get(item["name"], MAX_INPUTS_BYTES)
         digest = item["sha256"]
         if _is_size(item["size"], limit) and _is_digest(digest) and len(item["name"]) <= _MAX_NAME_BYTES:
             return Record(name=item["name"], size=item["size"], sha256=bytes.fromhex(digest))

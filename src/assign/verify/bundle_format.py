@@ -6,16 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from assign.errors import Corrupt
+from assign.log.note import MAX_NOTE_BYTES
 from assign.log.tiles import MAX_ENTRY_BYTES
 
 __all__ = [
     "CHECKPOINT",
+    "COSIGNED",
     "ENTRIES",
     "FORMAT",
     "INPUTS",
     "LENGTH_BYTES",
     "MAGIC",
     "MANIFEST",
+    "MAX_COSIGNED",
+    "MAX_COSIGNED_BYTES",
     "MAX_ENTRIES_BYTES",
     "MAX_ENTRY_BYTES",
     "MAX_INPUTS_BYTES",
@@ -25,6 +29,7 @@ __all__ = [
     "json_values",
     "length_prefix",
     "split_entries",
+    "split_notes",
 ]
 
 FORMAT = "bundle/v1"
@@ -35,7 +40,11 @@ MAX_INPUTS_BYTES = 2**26
 MAX_JSON_VALUES = 2**22
 MAX_ENTRIES_BYTES = 2**46
 
-MANIFEST, CHECKPOINT, ENTRIES, INPUTS = "manifest", "checkpoint", "entries", "inputs/"
+# Each is verified with a signature or more: bound how many that are.
+MAX_COSIGNED = 2**18
+MAX_COSIGNED_BYTES = 2**27
+
+MANIFEST, CHECKPOINT, ENTRIES, COSIGNED, INPUTS = "manifest", "checkpoint", "entries", "cosigned", "inputs/"
 LENGTH_BYTES = 4
 
 
@@ -55,23 +64,34 @@ def length_prefix(data: bytes) -> bytes:
 
 def split_entries(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """For each block the entries that are complete with it. Raises Corrupt BUNDLE_ENTRIES."""
+    malformed = Corrupt("BUNDLE_ENTRIES", f"Entries in a bundle have 1 to {MAX_ENTRY_BYTES} bytes and are whole.")
+    return _split(blocks, MAX_ENTRY_BYTES, malformed)
+
+
+def split_notes(blocks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """For each block the cosigned checkpoints that are complete with it. Raises Corrupt BUNDLE_COSIGNED."""
+    malformed = Corrupt("BUNDLE_COSIGNED", f"A cosigned checkpoint has 1 to {MAX_NOTE_BYTES} bytes and is whole.")
+    return _split(blocks, MAX_NOTE_BYTES, malformed)
+
+
+def _split(blocks: Iterable[bytes], limit: int, malformed: Corrupt) -> Iterator[list[bytes]]:
     rest = b""
     for block in blocks:
         data = rest + block if rest else block
         position = 0
-        entries: list[bytes] = []
+        items: list[bytes] = []
         while (start := position + LENGTH_BYTES) <= len(data):
             size = int.from_bytes(data[position:start], "big")
-            if not 0 < size <= MAX_ENTRY_BYTES:
-                raise Corrupt("BUNDLE_ENTRIES", f"An entry in a bundle has 1 to {MAX_ENTRY_BYTES} bytes.")
+            if not 0 < size <= limit:
+                raise malformed
             if start + size > len(data):
                 break
-            entries.append(data[start : start + size])
+            items.append(data[start : start + size])
             position = start + size
         rest = data[position:]
-        yield entries
+        yield items
     if rest:
-        raise Corrupt("BUNDLE_ENTRIES", "The last entry in the bundle is cut short.")
+        raise malformed
 
 
 def json_values(data: bytes) -> int:

@@ -13,12 +13,15 @@ from assign.log.note import parse_note
 from assign.names import parse_wave_name
 from assign.verify.bundle_format import (
     CHECKPOINT,
+    COSIGNED,
     ENTRIES,
     FORMAT,
     INPUTS,
     LENGTH_BYTES,
     MAGIC,
     MANIFEST,
+    MAX_COSIGNED,
+    MAX_COSIGNED_BYTES,
     MAX_ENTRY_BYTES,
     MAX_INPUTS_BYTES,
     MAX_JSON_VALUES,
@@ -38,6 +41,7 @@ def write_bundle(
     checkpoint: bytes,
     entries: Iterable[bytes],
     inputs: Iterable[tuple[str, bytes]],
+    cosigned: Iterable[bytes] = (),
 ) -> bytes:
     """Write a bundle to `file` (binary; never sought) and return its SHA-256, the last 32 bytes.
 
@@ -46,8 +50,9 @@ def write_bundle(
         checkpoint: the signed note; its size says how many entries follow.
         entries: the log's entries from index 0, exactly that many.
         inputs: `(wave name, canonical inputs)` of every wave of every closed shift, ascending by name.
+        cosigned: checkpoints with the cosignatures of witnesses, ascending by size, each size once.
 
-    `entries` and `inputs` are iterated twice, so that nothing has to be kept in memory: pass a list or an
+    `entries`, `inputs` and `cosigned` are iterated twice, so that nothing has to be kept in memory: pass a list or an
     object that starts anew with every `iter()`, never a generator.
 
     Raises:
@@ -55,9 +60,11 @@ def write_bundle(
         InvalidInput: BUNDLE_CONTENT, BUNDLE_TOO_LARGE; or the second pass gave other bytes than the first.
     """
     head = parse_checkpoint(parse_note(checkpoint).text)
+    cosigned_record = _measure_cosigned(cosigned, head)
     records = [
         Record(name=CHECKPOINT, size=len(checkpoint), sha256=sha256(checkpoint)),
         _measure_entries(entries, head),
+        *cosigned_record,
         *_measure_inputs(inputs),
     ]
     listed: list[Json] = [
@@ -79,8 +86,10 @@ def write_bundle(
     writer.write_record(Record(name=MANIFEST, size=len(manifest), sha256=sha256(manifest)), [manifest])
     writer.write_record(records[0], [checkpoint])
     writer.write_record(records[1], (part for entry in entries for part in (length_prefix(entry), entry)))
+    for record in cosigned_record:
+        writer.write_record(record, (part for note in cosigned for part in (length_prefix(note), note)))
     again = iter(inputs)
-    for record in records[2:]:
+    for record in records[2 + len(cosigned_record) :]:
         writer.write_record(record, [next(again, ("", b""))[1]])
     file.write(writer.digest())
     return writer.digest()
@@ -98,6 +107,22 @@ def _measure_entries(entries: Iterable[bytes], head: Checkpoint) -> Record:
     if count != head.size:
         raise InvalidInput("BUNDLE_CONTENT", f"The checkpoint covers {head.size} entries, not {count}.")
     return Record(name=ENTRIES, size=size, sha256=digest.digest())
+
+
+def _measure_cosigned(notes: Iterable[bytes], head: Checkpoint) -> list[Record]:
+    """The record of the cosigned checkpoints; none where there are none."""
+    digest, size, count, previous = hashlib.sha256(), 0, 0, -1
+    for note in notes:
+        checkpoint = parse_checkpoint(parse_note(note).text)
+        if checkpoint.origin != head.origin or not previous < checkpoint.size <= head.size:
+            raise InvalidInput("BUNDLE_CONTENT", "Cosigned checkpoints are of this log, sorted by size, each one once.")
+        previous = checkpoint.size
+        digest.update(length_prefix(note) + note)
+        size += LENGTH_BYTES + len(note)
+        count += 1
+    if count > MAX_COSIGNED or size > MAX_COSIGNED_BYTES:
+        raise InvalidInput("BUNDLE_TOO_LARGE", "Too many cosigned checkpoints for one bundle.")
+    return [Record(name=COSIGNED, size=size, sha256=digest.digest())] if count else []
 
 
 def _measure_inputs(inputs: Iterable[tuple[str, bytes]]) -> list[Record]:

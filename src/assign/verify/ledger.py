@@ -63,6 +63,7 @@ class Ledger:
             Kind.KEY_USE: self._read_key_use,
             Kind.DRAW: self._read_draw,
             Kind.WAVE_MISSED: self._read_missed,
+            Kind.UNWITNESSED: self._read_unwitnessed,
             Kind.REVEAL: self._read_reveal,
             Kind.REPLACEMENT_REQUEST: self._read_replacement,
             Kind.REPLACEMENT_APPROVE: self._read_replacement,
@@ -253,6 +254,15 @@ class Ledger:
         found = self._wave(index, entry.body["wave"])
         if found is not None:
             self._waves.miss(index, *found, entry)
+
+    def _read_unwitnessed(self, index: int, entry: Entry) -> None:
+        if self._wave(index, entry.body["wave"]) is not None:
+            self._findings.note(
+                Attention.UNWITNESSED,
+                f"{entry.body['wave']} was drawn although only {entry.body['witnesses']} of "
+                f"{entry.body['quorum']} witnesses had seen its freeze in time.",
+                index,
+            )
 
     def _read_reveal(self, index: int, entry: Entry) -> None:
         found = self._wave(index, entry.body["wave"])

@@ -8,9 +8,11 @@ wrong becomes a finding, so that one report names all of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from assign.draw.beacon import BeaconInfo
 from assign.errors import AssignError, Corrupt
 from assign.log.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from assign.log.entries import Entry, Kind
@@ -24,6 +26,7 @@ from assign.verify.ledger import Ledger
 from assign.verify.opening import Context, Opening
 from assign.verify.report import NotChecked, Report, ShiftReport, WaveReport, WaveState
 from assign.verify.shift import Shift, Wave
+from assign.verify.witnessing import Witnessing
 
 __all__ = ["Progress", "verify_bundle"]
 
@@ -31,13 +34,14 @@ Progress = Callable[[int, int, int], None]
 """Called now and then with (entries read, entries in all, draws checked)."""
 
 _BATCH = 512
-_WITNESSES = 0  # a bundle does not yet carry the cosignatures that would prove when each freeze was written
 
 
 def verify_bundle(
     bundle: Bundle,
     *,
     trusted_key: str | None = None,
+    witnesses: Sequence[str] = (),
+    quorum: int | None = None,
     progress: Progress | None = None,
     hash_budget: int = DEFAULT_HASH_BUDGET,
 ) -> Report:
@@ -46,13 +50,17 @@ def verify_bundle(
     Args:
         trusted_key: the vkey of the log's key, from a source other than the bundle; None: the bundle's own
             is used, and the report says that this proves less.
+        witnesses: vkeys of the witnesses whose word is taken for when the log grew; never from the bundle.
+        quorum: how many of them must have seen each freeze before its beacon round; None: all.
         hash_budget: at most this many hashes are spent on beacon chains.
 
     Raises:
         Corrupt: the bundle changed while it was being read.
-        InvalidInput: `trusted_key` is not a vkey.
+        InvalidInput: a key is not a vkey of its type, a witness is listed twice or has the log's key, or the quorum
+            is not 1 to the number of witnesses.
     """
-    return _Verification(bundle, progress, hash_budget).run(trusted_key)
+    verification = _Verification(bundle, progress, hash_budget)
+    return verification.run(trusted_key, witnesses=witnesses, quorum=quorum)
 
 
 class _Verification:
@@ -63,16 +71,26 @@ class _Verification:
         self._beacons = BeaconChecks(hash_budget=hash_budget)
         self._ledger = Ledger(bundle.origin, self._findings, on_close=self._open)
         self._shifts: dict[str, ShiftReport] = {}
+        self._beacon_of: dict[str, BeaconInfo] = {}
+        self._witnessing: Witnessing
         self._entries_read = 0
         self._draws_checked = 0
 
-    def run(self, trusted_key: str | None) -> Report:
+    def run(self, trusted_key: str | None, *, witnesses: Sequence[str], quorum: int | None) -> Report:
+        self._witnessing = Witnessing(
+            trusted_key or self._bundle.log_key,
+            self._bundle.cosigned(),
+            self._findings,
+            witnesses=witnesses,
+            quorum=quorum,
+        )
         checkpoint = self._check_checkpoint(trusted_key)
         root = self._read_entries()
         if checkpoint is not None and root != checkpoint.root:
             self._findings.add(Code.ROOT_MISMATCH, "The entries do not have the root that the log signed.", None)
         not_checked = self._finish_open_shifts()
         self._check_unexpected_inputs()
+        self._witnessing.finish()
         return self._report(trusted_key, root, not_checked)
 
     def _check_checkpoint(self, trusted_key: str | None) -> Checkpoint | None:
@@ -101,14 +119,18 @@ class _Verification:
 
     def _read_entries(self) -> bytes:
         """Feed every entry to the ledger; the Merkle root over all of them."""
-        edge, leaves = RightEdge(), []
+        edge, leaves, witnessing = RightEdge(), [], self._witnessing
+        if witnessing.next_size == 0:
+            witnessing.compare(edge.root())
         for index, entry in enumerate(self._bundle.entries()):
             leaves.append(leaf_hash(entry))
             self._ledger.read(index, entry)
-            if len(leaves) == _BATCH:
+            if len(leaves) == _BATCH or index + 1 == witnessing.next_size:
                 edge, leaves = edge.extend(leaves), []
                 self._entries_read = index + 1
                 self._tell()
+                if edge.size == witnessing.next_size:
+                    witnessing.compare(edge.root())
         self._entries_read = self._bundle.tree_size
         self._tell()
         return edge.extend(leaves).root()
@@ -126,7 +148,7 @@ class _Verification:
         )
         Opening(shift, close, shift.closed_index or 0, context).check()
         self._check_calendar(shift, until=None)
-        self._shifts[str(shift.name)] = _report_shift(shift)
+        self._keep(shift)
 
     def _finish_open_shifts(self) -> list[NotChecked]:
         """What the log promises and does not hold yet, or should hold by now."""
@@ -146,8 +168,22 @@ class _Verification:
                 self._check_calendar(shift, until=now)
             drawn = sum(wave.drawn is not None for wave in shift.waves.values())
             not_checked.append(NotChecked(what=f"{name}: {drawn} draws", why="still open"))
-            self._shifts[name] = _report_shift(shift)
+            self._keep(shift)
         return not_checked
+
+    def _keep(self, shift: Shift) -> None:
+        """What is reported of the shift; who saw its freezes is known at the end."""
+        self._shifts[str(shift.name)] = _report_shift(shift)
+        self._beacon_of[str(shift.name)] = shift.beacon
+        self._witnessing.expect(shift)
+
+    def _with_witnesses(self, shift: ShiftReport) -> ShiftReport:
+        witnessed = self._witnessing.witnessed(shift.name)
+        return replace(
+            shift,
+            waves=tuple(replace(wave, is_witnessed=witnessed.get(wave.name)) for wave in shift.waves),
+            guarantee=describe_guarantee(self._beacon_of[shift.name], self._witnessing.seen(shift.name)),
+        )
 
     def _check_calendar(self, shift: Shift, *, until: datetime | None) -> None:
         """Every wave that starts before `until` (None: every wave) was frozen or declared missed."""
@@ -197,13 +233,30 @@ class _Verification:
             is_clock_steered=self._ledger.is_clock_steered,
             entries={kind: count for kind, count in counts.items() if ":" not in kind},
             checked=self._checked(),
-            not_checked=(*not_checked, *self._unread(), *_never_checked(trusted_key)),
+            not_checked=(*not_checked, *self._unread(), *self._unwitnessed(), *_never_checked(trusted_key)),
             findings=tuple(findings.in_order()),
             findings_count=findings.wrong_count,
             attention=tuple(findings.attention),
             attention_count=findings.attention_count,
-            shifts=tuple(self._shifts.values()),
+            shifts=tuple(map(self._with_witnesses, self._shifts.values())),
+            witnesses=self._witnessing.witnesses,
+            quorum=self._witnessing.quorum,
         )
+
+    def _unwitnessed(self) -> list[NotChecked]:
+        """What nobody but the operator vouches for."""
+        witnessing = self._witnessing
+        what = "when entries were really written, and whether others were shown another log"
+        if witnessing.quorum:
+            first = witnessing.witnessed_size
+            if first >= self._bundle.tree_size:
+                return []
+            what += f": of the {self._bundle.tree_size - first} entries from {first} on"
+            return [NotChecked(what=what, why="too few of your witnesses have seen them yet")]
+        why = "no independent witness has cosigned this log: compare its root with checkpoints saved elsewhere"
+        if witnessing.count:
+            why = f"witnesses cosigned {witnessing.count} checkpoints: name those you trust with --witness"
+        return [NotChecked(what=what, why=why)]
 
     def _unread(self) -> list[NotChecked]:
         return [
@@ -230,6 +283,7 @@ class _Verification:
             ("replacements, each the next in the reserve order", counts[Kind.REPLACEMENT_APPROVE]),
             ("refusals on record", counts[Kind.REFUSAL]),
             ("uses of a master seed on record", counts[Kind.KEY_USE]),
+            *self._witnessing.checked(),
         )
 
 
@@ -251,7 +305,7 @@ def _report_shift(shift: Shift) -> ShiftReport:
         is_closed=shift.closed_index is not None,
         calendar_waves=shift.calendar.wave_count,
         waves=tuple(_report_wave(wave, is_closed=shift.closed_index is not None) for wave in waves),
-        guarantee=describe_guarantee(shift.beacon, witnesses=_WITNESSES),
+        guarantee=describe_guarantee(shift.beacon),
     )
 
 
@@ -287,10 +341,6 @@ def _never_checked(trusted_key: str | None) -> list[NotChecked]:
         NotChecked(
             what="screening status, recusals, cooldowns and who handled a selection",
             why="fixed by each freeze and opened at the close, but the log has no other source to compare with",
-        ),
-        NotChecked(
-            what="when entries were really written, and whether others were shown another log",
-            why="no independent witness has cosigned this log: compare its root with checkpoints saved elsewhere",
         ),
     ]
     if trusted_key is None:

@@ -32,6 +32,7 @@ class WaveReport:
         state: REPLAYED only if the draw was recomputed from the opened inputs, byte for byte.
         freeze_index, draw_index: entries of the log; None: there is none.
         orders, seats, left_over: known once the wave was opened, 0 before.
+        is_witnessed: enough of the auditor's witnesses saw its freeze in time; None: he named none, or it has none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class WaveReport:
     orders: int = 0
     seats: int = 0
     left_over: int = 0
+    is_witnessed: bool | None = None
 
     def to_json(self) -> Json:
         """An object of the attributes."""
@@ -49,6 +51,7 @@ class WaveReport:
             "beacon_round": self.beacon_round,
             "draw_index": self.draw_index,
             "freeze_index": self.freeze_index,
+            "is_witnessed": self.is_witnessed,
             "left_over": self.left_over,
             "name": self.name,
             "orders": self.orders,
@@ -105,6 +108,7 @@ class Report:
         root: the Merkle root recomputed from the entries, 32 bytes.
         log_key: the vkey that the checkpoint was verified with.
         is_key_trusted: the auditor gave that key; otherwise it came out of the bundle itself.
+        witnesses, quorum: the names of the witnesses whom the auditor gave, and how many of them are needed.
         is_clock_steered: some server ran on a steered clock: a test or demonstration, never evidence.
         entries: how many entries of each kind.
         checked: what was checked, in words, with how many times.
@@ -125,6 +129,8 @@ class Report:
     attention: tuple[Finding, ...]
     attention_count: int
     shifts: tuple[ShiftReport, ...] = field(default=())
+    witnesses: tuple[str, ...] = ()
+    quorum: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -165,7 +171,9 @@ class Report:
             "log_key": self.log_key,
             "not_checked": [{"what": item.what, "why": item.why} for item in self.not_checked],
             "origin": self.origin,
+            "quorum": self.quorum,
             "root": self.root.hex(),
             "shifts": [shift.to_json() for shift in self.shifts],
             "tree_size": self.tree_size,
+            "witnesses": [*self.witnesses],
         }

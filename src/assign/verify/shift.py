@@ -110,6 +110,7 @@ class Wave:
     Attributes:
         orders, seats, left_over: how many orders the inputs have, how many seats were filled, and which
             orders were left over; known once the shift is opened.
+        is_given_up: it was declared missed because too few witnesses had seen its freeze.
         is_replayed: the draw was recomputed and is the logged one, byte for byte.
     """
 
@@ -120,6 +121,7 @@ class Wave:
     freeze_index: int = -1
     drawn: Drawn | None = None
     missed_index: int | None = None
+    is_given_up: bool = False
     orders: int = 0
     seats: int = 0
     left_over: frozenset[OrderId] = frozenset()

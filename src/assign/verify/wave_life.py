@@ -13,7 +13,7 @@ from assign.verify.shift import Approval, Drawn, Event, Shift, Substituted, Wave
 
 __all__ = ["WaveLife"]
 
-_NOT_WITNESSED = "not-witnessed"
+NOT_WITNESSED = "not-witnessed"
 
 
 class WaveLife:
@@ -91,11 +91,14 @@ class WaveLife:
     def miss(self, index: int, shift: Shift, wave: Wave, entry: Entry) -> None:
         """A wave that was not frozen in time and will not be drawn."""
         # Too few witnesses saw the freeze in time: the one reason to give up a wave that is frozen, and not drawn.
-        if wave.drawn is not None or (wave.freeze is not None and entry.body["reason"] != _NOT_WITNESSED):
+        if wave.drawn is not None or (wave.freeze is not None and entry.body["reason"] != NOT_WITNESSED):
             self._findings.add(Code.MISSED_BUT_FROZEN, f"{wave.name} was frozen, then declared missed.", index)
-        if entry.time < shift.calendar.freeze_time(wave.start):
+        if wave.freeze is not None and entry.time < shift.beacon.time_of_round(_round_of(shift, wave)):
+            self._findings.add(Code.MISSED_EARLY, f"{wave.name} was given up before the time of its round.", index)
+        elif entry.time < shift.calendar.freeze_time(wave.start):
             self._findings.add(Code.MISSED_EARLY, f"{wave.name} was declared missed before its freeze time.", index)
         wave.missed_index = index
+        wave.is_given_up = entry.body["reason"] == NOT_WITNESSED
         orders = sum(booking.stood_at(index) for booking in wave.bookings)
         self._findings.note(
             Attention.WAVE_MISSED,

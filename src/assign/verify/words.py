@@ -33,6 +33,8 @@ def report_in_words(report: Report) -> Iterator[str]:
     yield f"Log      {_plain(report.origin)}, {report.tree_size} entries, root {report.root.hex()}"
     source = "the key you gave" if report.is_key_trusted else "from the bundle itself: weaker, see below"
     yield f"Key      {_plain(report.log_key)} ({source})"
+    if report.witnesses:
+        yield f"Witness  {report.quorum} needed of {', '.join(map(_plain, report.witnesses))} (the keys you gave)"
     if report.is_clock_steered:
         yield "Clock    steered: this is a test or demonstration, not evidence"
     yield ""
