@@ -29,7 +29,8 @@ from assign.log.tiles import BundleId, TileId, parse_tile_path
 from assign.names import Port
 from server.mirror.publication import Publication
 from server.mirror.settings import Publish
-from server.queries.read_tiles import read_bundle, read_checkpoint, read_tile
+from server.queries.read_checkpoint import read_checkpoint
+from server.queries.read_tiles import read_bundle, read_tile
 from server.storage.ledger import read_head
 from server.storage.reader import Reader
 

@@ -14,6 +14,7 @@ from assign.log.tiles import prove_inclusion
 from assign.names import PersonId, Port, parse_wave_name
 from assign.person import pseudonym
 from server.keyring import Keyring
+from server.queries.read_checkpoint import read_covering
 from server.storage.ledger import read_entries, read_head, tile_reader
 from server.storage.persons import person_key_context
 from server.storage.schema import person_key
@@ -40,17 +41,17 @@ class Receipted:
 
 
 def read_receipt(connection: Connection, port: Port, index: int) -> Receipted:
-    """The receipt of the entry at `index` under the newest checkpoint.
+    """The receipt of the entry at `index`, under the newest cosigned checkpoint that covers it, else the newest.
 
     Raises InvalidInput (INDEX_RANGE), Corrupt for a damaged store.
     """
-    edge, checkpoint = read_head(connection, port)
+    edge, _ = read_head(connection, port)
     if not 0 <= index < edge.size:
         raise InvalidInput("INDEX_RANGE", f"The log has {edge.size} entries, counted from 0.", field="index")
     (entry,) = read_entries(connection, port, index, index + 1)
-    path = prove_inclusion(index, edge.size, tile_reader(connection, port))
-    proof = Receipt(index, path, checkpoint).encode()
-    return Receipted(index=index, entry=entry, proof=proof, tree_size=edge.size)
+    checkpoint, note = read_covering(connection, port, index)
+    path = prove_inclusion(index, checkpoint.size, tile_reader(connection, port))
+    return Receipted(index=index, entry=entry, proof=Receipt(index, path, note).encode(), tree_size=checkpoint.size)
 
 
 def read_own_receipt(connection: Connection, keyring: Keyring, port: Port, index: int, person: PersonId) -> Receipted:

@@ -9,15 +9,7 @@ from assign.log.tiles import TILE_WIDTH, BundleId, TileId, encode_bundle, tile_w
 from assign.names import Port
 from server.storage.ledger import read_entries, read_head, tile_reader
 
-__all__ = ["read_bundle", "read_checkpoint", "read_tile"]
-
-
-def read_checkpoint(connection: Connection, port: Port) -> bytes:
-    """The newest signed checkpoint. Raises NotFound (LOG_EMPTY)."""
-    edge, note = read_head(connection, port)
-    if edge.size == 0:
-        raise NotFound("LOG_EMPTY", "This log has no checkpoint yet.")
-    return note
+__all__ = ["read_bundle", "read_tile"]
 
 
 def read_tile(connection: Connection, port: Port, tile: TileId) -> bytes:

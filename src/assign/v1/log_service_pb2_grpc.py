@@ -95,8 +95,8 @@ class LogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetReceipt(self, request, context):
-        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
-        inspector gets those of his own `reveal` entries only.
+        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint that
+        witnesses cosigned and that covers it, else the newest. An inspector gets those of his own `reveal` entries only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,8 +42,8 @@ class LogServiceStub:
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_log_service_pb2.GetConsistencyProofRequest, _log_service_pb2.ConsistencyProof]
     """RFC 6962 consistency proof between two sizes."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_log_service_pb2.GetReceiptRequest, _log_service_pb2.Receipt]
-    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
-    inspector gets those of his own `reveal` entries only.
+    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint that
+    witnesses cosigned and that covers it, else the newest. An inspector gets those of his own `reveal` entries only.
     """
 
 @_typing.type_check_only
@@ -60,8 +60,8 @@ class LogServiceAsyncStub(LogServiceStub):
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_log_service_pb2.GetConsistencyProofRequest, _log_service_pb2.ConsistencyProof]  # type: ignore[assignment]
     """RFC 6962 consistency proof between two sizes."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_log_service_pb2.GetReceiptRequest, _log_service_pb2.Receipt]  # type: ignore[assignment]
-    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
-    inspector gets those of his own `reveal` entries only.
+    """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint that
+    witnesses cosigned and that covers it, else the newest. An inspector gets those of his own `reveal` entries only.
     """
 
 class LogServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -105,8 +105,8 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_service_pb2.GetReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_service_pb2.Receipt, _abc.Awaitable[_log_service_pb2.Receipt]]:
-        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint. An
-        inspector gets those of his own `reveal` entries only.
+        """What proves offline that an entry is in the log: its bytes, and a C2SP tlog-proof under the newest checkpoint that
+        witnesses cosigned and that covers it, else the newest. An inspector gets those of his own `reveal` entries only.
         """
 
 def add_LogServiceServicer_to_server(servicer: LogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
