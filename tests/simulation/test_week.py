@@ -217,6 +217,7 @@ async def _play(
         return week, edge.root()
 
 
+@pytest.mark.slow
 def test_a_week_of_shifts(tmp_path: Path) -> None:
     """21 shifts with absences, cancellations and replacements: every bundle verifies, and nobody is in two places."""
     week, _ = asyncio.run(_play(tmp_path / "assign.db", date(2026, 11, 23), 7, seed=5, check=True))
