@@ -58,9 +58,6 @@ class _Service:
         except Refused as refused:
             _log.warning("refused with %d: %s %s", refused.status, refused.reason, refused.message)
             return _refuse(refused)
-        except AssignError as error:
-            _log.error("nothing is cosigned: %s", error)
-            return _refuse(Refused(503, error.reason, error.message))
         return PlainTextResponse(line.encode(), headers=_NOT_CACHED)
 
     async def checkpoint(self, request: Request) -> Response:
@@ -175,4 +172,5 @@ async def _refuse_http(_request: Request, error: Exception) -> Response:
 
 
 async def _refuse_unavailable(_request: Request, error: Exception) -> Response:
+    _log.error("nothing can be cosigned: %s", error)
     return _refuse(Refused(503, getattr(error, "reason", "WITNESS_STATE"), getattr(error, "message", "")))

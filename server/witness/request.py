@@ -70,7 +70,7 @@ def parse_request(body: bytes) -> AddCheckpoint:
     if len(body) > MAX_REQUEST_BYTES:
         raise Corrupt("REQUEST_TOO_LONG", f"A request has at most {MAX_REQUEST_BYTES} bytes.")
     head, separator, note = body.partition(b"\n\n")
-    old, *proof = head.decode("ascii", "replace").split("\n", MAX_PATH + 1)
+    old, *proof = head.decode("ascii", "replace").split("\n")
     if not separator or not old.startswith(_OLD):
         raise Corrupt("REQUEST_MALFORMED", "A request is `old SIZE`, the proof, an empty line and a checkpoint.")
     try:

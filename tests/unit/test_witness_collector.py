@@ -125,9 +125,9 @@ def test_fork_and_roll_back_are_told_apart(tmp_path: Path) -> None:
         (fixed(200), "WITNESS_FORGED"),
         (fixed(200, b"\xff" * 100), "WITNESS_FORGED"),
         (fixed(200, b"x" * 2_000_000), "WITNESS_FORGED"),
-        (fixed(409, b"5\n"), "WITNESS_REFUSED"),
-        (fixed(409, b"5\n", **{"Content-Type": "text/plain"}), "WITNESS_REFUSED"),
-        (fixed(409, b"5", **{"Content-Type": "text/x.tlog.size"}), "WITNESS_REFUSED"),
+        (fixed(409, b"10\n"), "WITNESS_REFUSED"),
+        (fixed(409, b"10\n", **{"Content-Type": "text/plain"}), "WITNESS_REFUSED"),
+        (fixed(409, b"10", **{"Content-Type": "text/x.tlog.size"}), "WITNESS_REFUSED"),
         (fixed(409, b"-5\n", **{"Content-Type": "text/x.tlog.size"}), "WITNESS_REFUSED"),
         (fixed(409, b"9" * 99 + b"\n", **{"Content-Type": "text/x.tlog.size"}), "WITNESS_REFUSED"),
         (fixed(409, b"4\n", **{"Content-Type": "text/x.tlog.size"}), "WITNESS_REFUSED"),
@@ -138,6 +138,21 @@ def test_fork_and_roll_back_are_told_apart(tmp_path: Path) -> None:
 def test_answers_that_are_none(answer: Answer, reason: str) -> None:
     """Each has a reason; none is believed, followed or asked again for ever."""
     assert ask(answer, 0, 9)[1].reason == reason
+
+
+def test_answer_without_end_is_cut() -> None:
+    """No more is read than any answer may have: the deadline is for those that are slow."""
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 65_536
+                await asyncio.sleep(0)
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Endless())
+
+    assert ask(answer, 0, 9)[1].reason == "WITNESS_FORGED"
 
 
 def _cosigned(cosigner: Cosigner, size: int) -> bytes:
@@ -291,10 +306,12 @@ def test_one_that_is_slow_holds_up_nobody(tmp_path: Path) -> None:
 
             await port.until(lambda: port.has(1, 3))
             port.fakes.answers["w2"] = slow
+            port.fakes.asked.clear()
             for size in (2, 3, 4):
                 await port.append()
                 port.collector.wake()
                 await port.until(partial(port.has, size, 2))
+            assert port.fakes.asked.count("w2") == 1
             go_on.set()
             await port.until(lambda: port.has(2, 3))
 
@@ -414,11 +431,15 @@ def test_coverage_counts_one_checkpoint_in_time(tmp_path: Path) -> None:
         add_cosignatures(connection, PORT, 6, LOG_A.note(6), lines(6, (0, 3)))
         assert [count(4, before) for before in (0, 0.5, 1, 3, 3.5, 4, 10)] == [0, 0, 1, 1, 1, 2, 2]
         assert [count(index, 10) for index in (0, 4, 5, 6)] == [2, 2, 2, 0]
+        add_cosignatures(connection, PORT, 8, LOG_A.note(8), lines(8, (2, 9)))
+        add_cosignatures(connection, PORT, 8, LOG_A.note(8), lines(8, (0, 1), (1, 2)))
+        assert [count(7, before) for before in (1, 2, 3)] == [0, 1, 2]
         fork = Log(9, signer=SIGNER, twist=b"!").note(6)
         with pytest.raises(Corrupt, match="CHECKPOINT_FORKED"):
             add_cosignatures(connection, PORT, 6, fork, lines(6, (2, 1)))
         # Rows that were edited: another size, another note, a signature that does not hold.
         edit = connection.exec_driver_sql
+        edit("DELETE FROM cosigned_checkpoint WHERE size = 8")
         edit("UPDATE cosigned_checkpoint SET size = 50 WHERE size = 6")
         assert count(10, 10) == 0
         edit("UPDATE cosigned_checkpoint SET note = ? WHERE size = 5", (fork,))
@@ -435,10 +456,10 @@ def test_coverage_counts_one_checkpoint_in_time(tmp_path: Path) -> None:
         ({"quorum": 0}, "greater than or equal to 1"),
         ({"members": []}, "at least 1"),
         ({"members": [{"vkey": VKEYS[0], "url": "http://a"}] * 2}, "listed twice"),
-        ({"members": [{"vkey": SIGNER.verifier().vkey(), "url": "http://a"}]}, "type"),
-        ({"members": [{"vkey": VKEYS[0], "url": "ftp://a"}]}, "http"),
-        ({"members": [{"vkey": VKEYS[0], "url": "http://user:word@a"}]}, "http"),
-        ({"members": [{"vkey": VKEYS[0], "url": "http://a?x=1"}]}, "http"),
+        ({"members": [{"vkey": SIGNER.verifier().vkey(), "url": "http://a"}]}, "type 0x01"),
+        ({"members": [{"vkey": VKEYS[0], "url": "ftp://a"}]}, "URL of a witness"),
+        ({"members": [{"vkey": VKEYS[0], "url": "http://user:word@a"}]}, "URL of a witness"),
+        ({"members": [{"vkey": VKEYS[0], "url": "http://a?x=1"}]}, "URL of a witness"),
         ({"strict": None}, "strict"),
         ({"other": 1}, "other"),
     ],
@@ -446,11 +467,11 @@ def test_coverage_counts_one_checkpoint_in_time(tmp_path: Path) -> None:
 def test_settings_that_cannot_be(changes: dict[str, Any], says: str) -> None:
     """Refused when the configuration is read, naming what is wrong."""
     values: dict[str, Any] = {
-        "quorum": 2,
+        "quorum": 1,
         "strict": True,
         "members": [{"vkey": vkey, "url": f"http://w{at}"} for at, vkey in enumerate(VKEYS[:2])],
     }
-    assert WitnessesConfig.model_validate(values).in_words() == "2 of 2 witnesses"
+    assert WitnessesConfig.model_validate(values).in_words() == "1 of 2 witnesses"
     with pytest.raises(ValueError, match=says):
         WitnessesConfig.model_validate(values | changes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -202,6 +203,11 @@ def test_state_of_another_key_or_program(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database, and long enough to be told from one" * 9)
     with pytest.raises(Corrupt, match="WITNESS_STATE"):
         WitnessState(tmp_path / "text", vkey="v")
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE guests (name TEXT)")
+    other.close()
+    with pytest.raises(Corrupt, match="WITNESS_STATE"):
+        WitnessState(tmp_path / "other.db", vkey="v")
     with pytest.raises(Unavailable, match="WITNESS_STATE"):
         WitnessState(tmp_path / "none" / "w.db", vkey="v")
 
