@@ -39,6 +39,9 @@ _COMMANDS = {
     "witness": _Source("server.witness.cli"),
     "mirror": _Source("server.mirror.cli"),
     "escrow": _Source("server.escrow.cli"),
+    "outage": _Source("server.outage.cli"),
+    "review": _Source("server.outage.review_cli"),
+    "privacy": _Source("server.privacy.cli"),
 }
 
 

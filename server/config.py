@@ -13,6 +13,7 @@ from assign.names import check_port, check_terminal
 from server.cosigning.settings import WitnessesConfig
 from server.escrow.custodians import EscrowConfig
 from server.mirror.settings import MirrorConfig
+from server.privacy.settings import RetentionConfig
 
 __all__ = ["BeaconConfig", "Config", "PortConfig", "TlsConfig", "load_config"]
 
@@ -83,6 +84,7 @@ class Config(_Strict):
     escrow: EscrowConfig | None = None
     mirror: MirrorConfig | None = None
     witnesses: WitnessesConfig | None = None
+    retention: RetentionConfig | None = None
     ports: Annotated[list[PortConfig], Field(min_length=1)]
     max_message_bytes: Annotated[int, Field(ge=65_536, le=256 * 2**20)] = 16 * 2**20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assign.draw.sheets import Sheet, SheetPerson, commit_sheet, deal_sheets, sheet_salt
+from assign.draw.sheets import MAX_PLACES, Sheet, SheetPerson, commit_sheet, deal_sheets, sheet_salt
 from assign.encoding import Json
 from assign.errors import Conflict
 from assign.log.entries import Kind
@@ -37,7 +37,8 @@ def commit_sheets(unit: Unit, caller: Caller, name: ShiftName, copies: int) -> l
     origin = unit.config(name.port).origin
     first = sheet_count(unit.connection, name) + 1
     master = open_master(unit, shift)
-    sheets = deal_sheets(master, origin, str(name), persons, first=first, copies=copies)
+    left = MAX_PLACES - sum(one.person_count for one in list_sheets(unit.connection, name))
+    sheets = deal_sheets(master, origin, str(name), persons, first=first, copies=copies, places_left=left)
     # Whoever could make sheets again at will could do so until he liked one.
     if not _has_changed(unit, name, sheets):
         raise Conflict("SHEETS_CURRENT", "The roster has not changed since the last sheets: they still hold.")

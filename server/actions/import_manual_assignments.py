@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from assign.draw.sheets import Line, Sheet, check_lines, group_for
+from assign.draw.sheets import Line, Sheet, Work, group_for
 from assign.encoding import Json, rfc3339
 from assign.errors import AssignError, Conflict, InvalidInput
 from assign.log.entries import Kind
@@ -85,10 +85,11 @@ def _refuse(errors: list[AssignError]) -> None:
 
 
 def _check_sheet(reader: _Lines, unit: Unit, stored: StoredSheet, lines: Sequence[Line]) -> list[AssignError]:
-    problems = check_lines(reader.sheet, lines_of(unit.connection, stored), lines, is_absent=reader.absent.__contains__)
+    work = Work(reader.sheet, lines_of(unit.connection, stored))
     return [
         InvalidInput("SHEET_LINES", f"This does not follow the sheet: {text}.", field=f"lines[{at}]")
-        for at, text in problems
+        for at, line in enumerate(lines)
+        for text in work.add(line, is_absent=line.person in reader.absent)
     ]
 
 

@@ -29,7 +29,7 @@ from server.storage.secrets import persons_salt
 from server.storage.unit import Unit
 from server.storage.waves import change_wave, replacements_of, waves_of
 
-__all__ = ["anonymise_person", "record_register", "stand_in"]
+__all__ = ["anonymise_person", "overwrite_deleted", "record_register", "stand_in"]
 
 _STAND_IN_BYTES = 8
 
@@ -41,7 +41,7 @@ def stand_in(unit: Unit) -> PersonId:
 
 def anonymise_person(unit: Unit, name: PersonId) -> int:
     """Remove a person from every table; how many rows that changed. The shifts he served in must be closed."""
-    _overwrite_deleted(unit.connection)
+    overwrite_deleted(unit.connection)
     changed = _forget_outcomes(unit, name)
     changed += _forget_selections(unit, name)
     changed += _forget_exceptions(unit, name)
@@ -53,7 +53,8 @@ def anonymise_person(unit: Unit, name: PersonId) -> int:
     return changed
 
 
-def _overwrite_deleted(connection: Connection) -> None:
+def overwrite_deleted(connection: Connection) -> None:
+    """What is deleted from here on leaves no trace in the free pages of the store."""
     """SQLite leaves what was deleted in the free pages of its file, unless told otherwise."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON")

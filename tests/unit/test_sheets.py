@@ -9,7 +9,7 @@ import pytest
 
 from assign import reference
 from assign.draw import sheets
-from assign.draw.sheets import Group, Line, Sheet, SheetPerson, WhySkipped
+from assign.draw.sheets import Group, Line, Sheet, SheetPerson, WhySkipped, Work
 from assign.draw.streams import SHEET, SHEET_SALT
 from assign.encoding import canonical_json, lp, sha256, u64be
 from assign.errors import Corrupt, InvalidInput
@@ -191,7 +191,8 @@ def line(number: int, *, order: str | None = None, why: str | None = None, at: i
 
 def problems(*lines: Line, before: tuple[Line, ...] = (), absent: tuple[Pseudonym, ...] = ()) -> list[int]:
     """The positions of the lines that do not follow the sheet."""
-    return [at for at, _ in sheets.check_lines(SHEET_3, before, lines, is_absent=absent.__contains__)]
+    work = Work(SHEET_3, before)
+    return [at for at, one in enumerate(lines) if work.add(one, is_absent=one.person in absent)]
 
 
 def test_lines_that_follow_the_sheet() -> None:
@@ -235,3 +236,11 @@ def test_nobody_is_his_own_teammate_or_works_while_absent() -> None:
     """The two that would put the wrong person into a team."""
     assert problems(line(1, order="a"), line(2, why="BUSY"), line(3, why="BUSY"), line(4, order="a")) == [3]
     assert problems(line(1, order="a"), absent=SHEET_3.persons) == [0]
+
+
+def test_a_shift_has_so_many_places_and_no_more() -> None:
+    """What a verifier has to shuffle again is bounded, whatever a log says."""
+    places = sum(len(one.persons) for one in deal(copies=1)) + 100
+    assert sheets.deal_sheets(MASTER, ORIGIN, SHIFT, PEOPLE, first=1, copies=1, places_left=places)
+    with pytest.raises(InvalidInput, match="SHEETS_TOO_MANY"):
+        sheets.deal_sheets(MASTER, ORIGIN, SHIFT, PEOPLE, first=1, copies=1, places_left=3)

@@ -9,7 +9,7 @@ and the verifier both use this module.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,13 +28,14 @@ from assign.person import Pseudonym
 __all__ = [
     "FORMAT",
     "MAX_COPIES",
+    "MAX_PLACES",
     "MAX_SHEETS",
     "Group",
     "Line",
     "Sheet",
     "SheetPerson",
     "WhySkipped",
-    "check_lines",
+    "Work",
     "commit_sheet",
     "deal_sheets",
     "group_for",
@@ -47,6 +48,8 @@ __all__ = [
 FORMAT: Final = "sheet/v1"
 MAX_COPIES: Final = 20
 MAX_SHEETS: Final = 9999
+MAX_PLACES: Final = 10**6
+"""Persons on all sheets of a shift: what a verifier is willing to shuffle again."""
 _MAX_NUMBER: Final = 10**6
 _SHEET = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -165,12 +168,19 @@ def group_for(groups: Iterable[Group], terminal: TerminalCode, needs: Collection
 
 
 def deal_sheets(
-    master: bytes, origin: str, shift: str, persons: Sequence[SheetPerson], *, first: int, copies: int
+    master: bytes,
+    origin: str,
+    shift: str,
+    persons: Sequence[SheetPerson],
+    *,
+    first: int,
+    copies: int,
+    places_left: int = MAX_PLACES,
 ) -> list[Sheet]:
     """`copies` sheets for each group of a roster, numbered from `first`: copy by copy, groups ascending.
 
     Args:
-        master: `M`, 32 bytes.
+        master: `M`, 32 bytes. places_left: MAX_PLACES less the persons on all sheets of the shift so far.
 
     Raises InvalidInput (SHEETS_NOBODY, SHEET_COPIES, SHEETS_TOO_MANY, KEY_LENGTH).
     """
@@ -178,26 +188,35 @@ def deal_sheets(
         raise InvalidInput("SHEETS_NOBODY", "Nobody is on the roster of this shift yet: import it first.")
     if not 1 <= copies <= MAX_COPIES:
         raise InvalidInput("SHEET_COPIES", f"Ask for 1 to {MAX_COPIES} sheets of each kind.", field="copies")
-    groups = groups_of(persons)
-    if first + len(groups) * copies > MAX_SHEETS:
-        raise InvalidInput("SHEETS_TOO_MANY", f"A shift has at most {MAX_SHEETS} sheets.", field="copies")
-    ascending = sorted(persons, key=lambda one: one.person)
-    numbers = range(first, first + len(groups) * copies)
+    able = _able(persons, places_left // copies)
+    if able is None or first + len(able) * copies > MAX_SHEETS:
+        raise InvalidInput("SHEETS_TOO_MANY", "A shift cannot have so many sheets; ask for fewer.", field="copies")
+    numbers = range(first, first + len(able) * copies)
     return [
-        _deal(master, origin, shift, number, group, ascending)
-        for number, group in zip(numbers, groups * copies, strict=True)
+        _deal(master, origin, shift, number, group, people)
+        for number, (group, people) in zip(numbers, [*able.items()] * copies, strict=True)
     ]
 
 
-def _deal(master: bytes, origin: str, shift: str, number: int, group: Group, persons: Sequence[SheetPerson]) -> Sheet:
-    able = [
-        one.person
-        for one in persons
-        if group.terminal in one.terminals and one.qualifications.issuperset(group.qualifications)
-    ]
-    words = _lp(*group.qualifications)
-    key = SHEET.derive(master, origin, shift, u64be(number), group.terminal, words)
-    order = tuple(able[int(position)] for position in _core.shuffle(len(able), key))
+def _able(persons: Sequence[SheetPerson], most: int) -> dict[Group, list[Pseudonym]] | None:
+    """Each group, ascending, with its people by pseudonym; None where those are more than `most` in all."""
+    able: dict[Group, list[Pseudonym]] = {group: [] for group in groups_of(persons)}
+    at: dict[TerminalCode, list[Group]] = {}
+    for group in able:
+        at.setdefault(group.terminal, []).append(group)
+    for one in sorted(persons, key=lambda one: one.person):
+        for group in (group for terminal in one.terminals for group in at[terminal]):
+            most -= 1
+            if most < 0:
+                return None
+            if one.qualifications.issuperset(group.qualifications):
+                able[group].append(one.person)
+    return able
+
+
+def _deal(master: bytes, origin: str, shift: str, number: int, group: Group, people: Sequence[Pseudonym]) -> Sheet:
+    key = SHEET.derive(master, origin, shift, u64be(number), group.terminal, _lp(*group.qualifications))
+    order = tuple(people[int(position)] for position in _core.shuffle(len(people), key))
     return Sheet(origin=origin, shift=shift, number=number, group=group, persons=order)
 
 
@@ -223,6 +242,9 @@ class WhySkipped(StrEnum):
     HANDLED_SELECTION = "HANDLED_SELECTION"
 
 
+_REASONS: Final = frozenset(WhySkipped)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line of a sheet as it was worked: a container handed out, or a person passed over.
@@ -242,56 +264,63 @@ class Line:
     why: str | None
 
 
-def check_lines(
-    sheet: Sheet, before: Sequence[Line], lines: Sequence[Line], *, is_absent: Callable[[Pseudonym], bool]
-) -> list[tuple[int, str]]:
-    """What is wrong with `lines`, which follow `before`, on a sheet: (position in `lines`, one sentence).
+class Work:
+    """One sheet as it is worked, line by line.
 
     Args:
-        is_absent: whether the log says that a person is absent.
+        lines: those of before; nothing is said of them.
     """
-    problems: list[tuple[int, str]] = []
-    done = [*before]
-    for at, line in enumerate(lines):
-        problems.extend((at, problem) for problem in _check_line(sheet, done, line, is_absent=is_absent))
-        done.append(line)
-    return problems
 
+    def __init__(self, sheet: Sheet, lines: Iterable[Line] = ()) -> None:
+        self._persons = sheet.persons
+        self._count = 0
+        self._last: datetime | None = None
+        self._filling: OrderId | None = None
+        self._handed: set[tuple[OrderId, Pseudonym]] = set()
+        for line in lines:
+            self._take(line)
 
-def _check_line(
-    sheet: Sheet, done: Sequence[Line], line: Line, *, is_absent: Callable[[Pseudonym], bool]
-) -> Iterable[str]:
-    if line.line != len(done) + 1:
-        yield f"line {line.line} comes where line {len(done) + 1} is due"
-        return
-    due = sheet.persons[(line.line - 1) % len(sheet.persons)]
-    if line.person != due:
-        yield f"line {line.line} names another person than the sheet"
-    if done and line.time < done[-1].time:
-        yield f"line {line.line} is earlier than the line before it"
-    if (line.order is None) == (line.why is None) or (line.order is None) != (line.wave is None):
-        yield f"line {line.line} either hands out an order of a wave or says why not"
-        return
-    if line.order is None:
-        yield from _check_skipped(done, line, is_absent=is_absent)
-        return
-    if is_absent(line.person):
-        yield f"line {line.line} hands out a container to somebody who is reported absent"
-    if any(one.order == line.order and one.person == line.person for one in done):
-        yield f"line {line.line} puts one person twice into a team"
+    def add(self, line: Line, *, is_absent: bool) -> list[str]:
+        """Add a line; what is wrong with it, a sentence each.
 
+        Args:
+            is_absent: whether the log says by then that its person is absent.
+        """
+        problems = [*self._problems(line, is_absent=is_absent)]
+        self._take(line)
+        return problems
 
-def _check_skipped(done: Sequence[Line], line: Line, *, is_absent: Callable[[Pseudonym], bool]) -> Iterable[str]:
-    filling = _being_filled(done)
-    in_team = filling is not None and any(one.order == filling and one.person == line.person for one in done)
-    if line.why == WhySkipped.ABSENT and not is_absent(line.person):
-        yield f"line {line.line} passes over as absent somebody who is not reported absent"
-    elif line.why == WhySkipped.IN_TEAM and not in_team:
-        yield f"line {line.line} passes over as in the team somebody who is not"
-    elif line.why not in tuple(WhySkipped):
-        yield f"line {line.line} has no known reason"
+    def _take(self, line: Line) -> None:
+        self._count += 1
+        self._last = line.time
+        if line.order is not None:
+            self._filling = line.order
+            self._handed.add((line.order, line.person))
 
+    def _problems(self, line: Line, *, is_absent: bool) -> Iterator[str]:
+        number = self._count + 1
+        if line.line != number:
+            yield f"line {line.line} comes where line {number} is due"
+            return
+        if line.person != self._persons[(number - 1) % len(self._persons)]:
+            yield f"line {number} names another person than the sheet"
+        if self._last is not None and line.time < self._last:
+            yield f"line {number} is earlier than the line before it"
+        if (line.order is None) == (line.why is None) or (line.order is None) != (line.wave is None):
+            yield f"line {number} either hands out an order of a wave or says why not"
+        elif line.order is None:
+            yield from self._problems_of_skip(line, is_absent=is_absent)
+        elif is_absent:
+            yield f"line {number} hands out a container to somebody who is reported absent"
+        elif (line.order, line.person) in self._handed:
+            yield f"line {number} puts one person twice into a team"
 
-def _being_filled(done: Sequence[Line]) -> OrderId | None:
-    """The order that was handed out last: a team of two takes the next person as well."""
-    return next((one.order for one in reversed(done) if one.order is not None), None)
+    def _problems_of_skip(self, line: Line, *, is_absent: bool) -> Iterator[str]:
+        # A team of two takes the next person as well: whoever comes again meanwhile is in it already.
+        in_team = self._filling is not None and (self._filling, line.person) in self._handed
+        if line.why == WhySkipped.ABSENT and not is_absent:
+            yield f"line {line.line} passes over as absent somebody who is not reported absent"
+        elif line.why == WhySkipped.IN_TEAM and not in_team:
+            yield f"line {line.line} passes over as in the team somebody who is not"
+        elif line.why not in _REASONS:
+            yield f"line {line.line} has no known reason"
