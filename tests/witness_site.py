@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
 from assign.log.cosignature import Cosigner
@@ -142,13 +142,13 @@ class WitnessProcess:
             self._process.send_signal(signal.SIGTERM)
             assert self._process.wait(timeout=15) == 0, self.output
 
-    def post(self, body: bytes) -> httpx.Response:
+    def post(self, body: bytes) -> httpx2.Response:
         """Ask it to cosign."""
-        return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=15, trust_env=False)
+        return httpx2.post(f"{self.url}/add-checkpoint", content=body, timeout=15, trust_env=False)
 
     def size(self, origin: str = ORIGIN) -> int:
         """What it cosigned last, by its own word."""
-        sizes: dict[str, int] = httpx.get(f"{self.url}/health", timeout=15, trust_env=False).json()["logs"]
+        sizes: dict[str, int] = httpx2.get(f"{self.url}/health", timeout=15, trust_env=False).json()["logs"]
         return sizes[origin]
 
     def __enter__(self) -> WitnessProcess:

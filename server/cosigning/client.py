@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import httpx
+import httpx2
 
 from assign.errors import AssignError, Conflict, Corrupt, Unavailable
 from assign.log.checkpoint import parse_checkpoint
@@ -34,7 +34,7 @@ class WitnessClient:
         size: of the checkpoint it cosigned last, as far as is known here.
     """
 
-    def __init__(self, witness: Witness, url: str, *, client: httpx.AsyncClient, deadline_seconds: float) -> None:
+    def __init__(self, witness: Witness, url: str, *, client: httpx2.AsyncClient, deadline_seconds: float) -> None:
         self.witness = witness
         self.size = 0
         self._url = f"{url.rstrip('/')}/add-checkpoint"
@@ -58,7 +58,7 @@ class WitnessClient:
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 return await self._cosign(note, prove)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable("WITNESS_SILENT", f"No answer: {type(error).__name__}.") from None
 
     async def _cosign(self, note: Note, prove: Prove) -> Signature:
@@ -75,7 +75,7 @@ class WitnessClient:
             raise Corrupt(
                 "WITNESS_FORK", f"It saw another log of {self.size} entries: this one does not append to that."
             )
-        if status != httpx.codes.OK:
+        if status != httpx2.codes.OK:
             raise Unavailable("WITNESS_REFUSED", f"It answered with HTTP status {status}.")
         signature = self._find_signature(note.text, body)
         self.size = target

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import structlog
 from sqlalchemy.engine import Connection
 
@@ -217,7 +217,7 @@ async def running_collectors(
     if settings is None:
         yield {}
         return
-    async with httpx.AsyncClient(timeout=settings.deadline_seconds) as http:
+    async with httpx2.AsyncClient(timeout=settings.deadline_seconds) as http:
         collectors = {port: _collector(settings, Port(port), http, sequencer, reader, clock) for port in ports}
         tasks = [asyncio.create_task(collector.run()) for collector in collectors.values()]
         try:
@@ -229,7 +229,7 @@ async def running_collectors(
 
 
 def _collector(
-    settings: WitnessesConfig, port: Port, http: httpx.AsyncClient, sequencer: Sequencer, reader: Reader, clock: Clock
+    settings: WitnessesConfig, port: Port, http: httpx2.AsyncClient, sequencer: Sequencer, reader: Reader, clock: Clock
 ) -> CosignatureCollector:
     deadline_seconds = settings.deadline_seconds
     witnesses = [

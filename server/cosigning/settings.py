@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-import httpx
+import httpx2
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assign.errors import AssignError
@@ -37,8 +37,8 @@ class WitnessMember(_Strict):
         except AssignError as error:
             raise ValueError(error.message) from None
         try:
-            url = httpx.URL(self.url)
-        except (httpx.InvalidURL, TypeError):
+            url = httpx2.URL(self.url)
+        except (httpx2.InvalidURL, TypeError):
             raise ValueError("the URL of a witness is malformed") from None
         # No name or password: what is asked for is public, and URLs end up in logs.
         if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment or url.userinfo:

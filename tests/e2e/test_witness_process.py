@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from typer.testing import CliRunner
 from witness_site import LOG, ORIGIN, Log, WitnessProcess
@@ -56,7 +56,7 @@ def witness(tmp_path: Path) -> Iterator[WitnessProcess]:
 def _lose_answer(witness: WitnessProcess, code: str) -> None:
     witness.start(code=code)
     assert witness.post(LOG_A.request(0, 5)).status_code == 200
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         witness.post(LOG_A.request(5, 7))
     assert witness.wait() == -9
     witness.start()
@@ -108,7 +108,7 @@ def _race(witness: WitnessProcess, number: int, size: int) -> str:
         for old in (size - 1, *range(1, size)):
             if witness.post(log.request(old, size)).status_code == 200:
                 return name
-    except httpx.TransportError:
+    except httpx2.TransportError:
         pass
     return ""
 

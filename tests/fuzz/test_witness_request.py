@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import httpx
+import httpx2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from witness_site import LOG, ORIGIN, Desk, Log
@@ -70,9 +70,9 @@ def test_only_clean_refusals(bodies: list[bytes]) -> None:
         desk = Desk(Path(folder) / "w.db")
         desk.judge.cosign(LOG_A.request(0, 5))
 
-        async def send() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(create_witness_app(desk.judge, desk.clock))
-            async with httpx.AsyncClient(transport=transport, base_url="http://witness") as client:
+        async def send() -> list[httpx2.Response]:
+            transport = httpx2.ASGITransport(create_witness_app(desk.judge, desk.clock))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://witness") as client:
                 return [await client.post("/add-checkpoint", content=body) for body in bodies]
 
         for body, answer in zip(bodies, asyncio.run(send()), strict=True):

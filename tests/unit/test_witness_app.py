@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from witness_site import COSIGNER, LOG, NOON, ORIGIN, Desk, Log
 
@@ -27,18 +27,18 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "w.db")
 
 
-def ask(desk: Desk, method: str, path: str, **content: Any) -> httpx.Response:
+def ask(desk: Desk, method: str, path: str, **content: Any) -> httpx2.Response:
     """One request to the witness's application."""
 
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(create_witness_app(desk.judge, desk.clock))
-        async with httpx.AsyncClient(transport=transport, base_url="http://witness") as client:
+    async def send() -> httpx2.Response:
+        transport = httpx2.ASGITransport(create_witness_app(desk.judge, desk.clock))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://witness") as client:
             return await client.request(method, path, **content)
 
     return asyncio.run(send())
 
 
-def add(desk: Desk, body: bytes) -> httpx.Response:
+def add(desk: Desk, body: bytes) -> httpx2.Response:
     """An add-checkpoint request."""
     return ask(desk, "POST", "/add-checkpoint", content=body)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from simulation.whole_service import PORT, SIGNER, Beacon, Service, utc
 from witness_site import Log
@@ -38,17 +38,17 @@ LOG_A = Log(30, signer=SIGNER)
 COSIGNERS = [Cosigner(f"witness.example/w{number}", bytes([number]) * 32) for number in range(1, 4)]
 VKEYS = [cosigner.witness().vkey() for cosigner in COSIGNERS]
 
-Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+Answer = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
 
 
-class Fakes(httpx.AsyncBaseTransport):
+class Fakes(httpx2.AsyncBaseTransport):
     """Witnesses by host name, each as the test wants it."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request.url.host)
         await request.aread()
         return await self.answers[request.url.host](request)
@@ -61,14 +61,14 @@ def honest(folder: Path, cosigner: Cosigner, service: Service | None = None) -> 
         service.clock if service else Service(folder / "c.db", start=NOW, beacon=Beacon(NOW, days=0.01), seed=1).clock
     )
     app = create_witness_app(Judge(cosigner, [SIGNER.verifier()], state, clock), clock)
-    return httpx.ASGITransport(app).handle_async_request
+    return httpx2.ASGITransport(app).handle_async_request
 
 
 def fixed(status: int, body: bytes = b"", **headers: str) -> Answer:
     """Always this."""
 
-    async def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(status, content=body, headers=headers)
+    async def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(status, content=body, headers=headers)
 
     return answer
 
@@ -82,7 +82,7 @@ def ask(answer: Answer, old: int, new: int, *, log: Log = LOG_A) -> tuple[Witnes
         return log.proof(size, new)
 
     async def send() -> tuple[WitnessClient, Any]:
-        async with httpx.AsyncClient(transport=fakes) as http:
+        async with httpx2.AsyncClient(transport=fakes) as http:
             client = WitnessClient(COSIGNERS[0].witness(), "http://w1/", client=http, deadline_seconds=0.3)
             client.size = old
             try:
@@ -143,14 +143,14 @@ def test_answers_that_are_none(answer: Answer, reason: str) -> None:
 def test_answer_without_end_is_cut() -> None:
     """No more is read than any answer may have: the deadline is for those that are slow."""
 
-    class Endless(httpx.AsyncByteStream):
+    class Endless(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
                 yield b"x" * 65_536
                 await asyncio.sleep(0)
 
-    async def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Endless())
+    async def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, stream=Endless())
 
     assert ask(answer, 0, 9)[1].reason == "WITNESS_FORGED"
 
@@ -171,12 +171,12 @@ def test_only_the_witnesss_own_valid_cosignature_counts() -> None:
 def test_slow_or_dead_witness_is_silent_in_time() -> None:
     """The deadline holds for everything together."""
 
-    async def slow(_: httpx.Request) -> httpx.Response:
+    async def slow(_: httpx2.Request) -> httpx2.Response:
         await asyncio.sleep(5)
-        return httpx.Response(200)
+        return httpx2.Response(200)
 
-    async def dead(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
+    async def dead(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused")
 
     for answer in (slow, dead):
         assert ask(answer, 0, 9)[1].reason == "WITNESS_SILENT"
@@ -227,7 +227,7 @@ async def running(folder: Path, *, quorum: int = 2, interval: float = 60, deadli
     migrate(writer)
     sequencer, reader, fakes = Sequencer(writer, service.services, service.clock), Reader(readers), Fakes()
     sequencer.start()
-    async with httpx.AsyncClient(transport=fakes) as http:
+    async with httpx2.AsyncClient(transport=fakes) as http:
         clients = []
         for number, cosigner in enumerate(COSIGNERS):
             fakes.answers[f"w{number}"] = honest(folder, cosigner, service)
@@ -300,7 +300,7 @@ def test_one_that_is_slow_holds_up_nobody(tmp_path: Path) -> None:
         async with running(tmp_path, deadline=5) as port:
             prompt = port.fakes.answers["w2"]
 
-            async def slow(request: httpx.Request) -> httpx.Response:
+            async def slow(request: httpx2.Request) -> httpx2.Response:
                 await go_on.wait()
                 return await prompt(request)
 
@@ -345,7 +345,7 @@ async def _counted(port: Port, name: str, outcome: str, least: int) -> bool:
 def test_witness_that_breaks_the_client_breaks_nothing_else(tmp_path: Path) -> None:
     """Not even an error that nobody foresaw."""
 
-    async def broken(_: httpx.Request) -> httpx.Response:
+    async def broken(_: httpx2.Request) -> httpx2.Response:
         raise RuntimeError("unforeseen")
 
     async def play() -> None:
@@ -367,7 +367,7 @@ def test_settle_waits_for_what_is_on_its_way(tmp_path: Path) -> None:
             prompt = port.fakes.answers["w1"]
             go_on = asyncio.Event()
 
-            async def slow(request: httpx.Request) -> httpx.Response:
+            async def slow(request: httpx2.Request) -> httpx2.Response:
                 answer = await prompt(request)
                 await go_on.wait()
                 return answer
@@ -395,7 +395,7 @@ def test_clock_that_is_off_is_told(tmp_path: Path) -> None:
         async with running(tmp_path) as port:
             prompt = port.fakes.answers["w0"]
 
-            async def later(request: httpx.Request) -> httpx.Response:
+            async def later(request: httpx2.Request) -> httpx2.Response:
                 port.service.clock.jump(NOW + timedelta(seconds=300))
                 answer = await prompt(request)
                 await answer.aread()
@@ -446,6 +446,31 @@ def test_coverage_counts_one_checkpoint_in_time(tmp_path: Path) -> None:
         assert count(4, 10) == 2
         edit("UPDATE cosigned_checkpoint SET note = ?", (add_signatures(fork, *lines(6, (0, 0), (1, 0))),))
         assert count(4, 10) == 0
+    engine.dispose()
+
+
+def test_bundle_needs_what_was_cosigned_between_a_freeze_and_its_round(tmp_path: Path) -> None:
+    """And the largest checkpoint of all; nothing that is beyond the bundle."""
+    engine = open_writer(f"sqlite:///{tmp_path}/a.db")
+    migrate(engine)
+    seconds = int(NOW.timestamp())
+    with engine.connect() as connection:
+        for size in range(1, 20):
+            line = COSIGNERS[0].cosign(LOG_A.checkpoint(size), time_seconds=seconds + size)
+            add_cosignatures(connection, PORT, size, LOG_A.note(size), [line])
+
+        def sizes(up_to: int, wanted: list[tuple[int, int]] | None) -> list[int]:
+            windows = None if wanted is None else [(index, NOW + timedelta(seconds=at)) for index, at in wanted]
+            notes = read_cosigned(connection, PORT, up_to=up_to, wanted=windows)
+            return [parse_checkpoint(parse_note(note).text).size for note in notes]
+
+        assert sizes(12, None) == [*range(1, 13)]
+        assert sizes(12, []) == [12]
+        # The entry at index 3 is in trees of 4 and more; what was cosigned at the time of the round is too late.
+        assert sizes(12, [(3, 6)]) == [4, 5, 12]
+        assert sizes(12, [(3, 6), (4, 7), (8, 11)]) == [4, 5, 6, 9, 10, 12]
+        assert sizes(10, [(3, 6), (8, 11), (30, 90)]) == [4, 5, 9, 10]
+        assert sizes(0, [(3, 6)]) == []
     engine.dispose()
 
 
