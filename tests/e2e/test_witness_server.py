@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundle_surgery import join, split
 from e2e.port import CALL_SECONDS, ORIGIN, PARENT, PLANNERS, Duty, Site, eventually
 from witness_site import WitnessProcess
 
+from assign.encoding import canonical_json
 from assign.log.checkpoint import parse_checkpoint
 from assign.log.cosignature import Policy
 from assign.log.entries import Entry, Kind
 from assign.log.note import NoteVerifier, parse_note
 from assign.v1 import resources_pb2, slot_service_pb2
+from server.demo.processes import run_assign, run_assign_verify
 
 MISSED, DRAWN = resources_pb2.Wave.STATE_MISSED, resources_pb2.Wave.STATE_DRAWN
 
@@ -129,11 +132,32 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
             witness.start(clock_file=directory / "clock")
         site._settings = settings(witnesses, strict=True)
         site.start()
-        yield Port(site, witnesses)
+        port = Port(site, witnesses)
+        _play_day(port)
+        yield port
     finally:
         site.close()
         for witness in witnesses:
             witness.stop()
+
+
+def _play_day(port: Port) -> None:
+    """A shift of two waves that both witnesses see, closed and exported, with the witnesses' word and without."""
+    site, directory = port.site, port.site.directory
+    duty = site.open_shift(waves=2)
+    site.book_orders([duty.start(), duty.start(), duty.start(1)])
+    for index in (0, 1):
+        port.freeze(duty, index)
+        site.advance(duty.draw_time(index))
+        site.reveal(duty, duty.people[0], index)
+    site.close_shift(duty)
+    site.export(directory / "day.bundle")
+    records = [(name, body) for name, body in split((directory / "day.bundle").read_bytes()) if name != "cosigned"]
+    manifest = json.loads(records[0][1])
+    manifest["records"] = [item for item in manifest["records"] if item["name"] != "cosigned"]
+    records[0] = ("manifest", canonical_json(manifest))
+    (directory / "bare.bundle").write_bytes(join(records))
+    (directory / "w2.vkey").write_text(port.witnesses[1].vkey)
 
 
 @pytest.fixture
@@ -146,6 +170,24 @@ def strict(port: Port) -> Port:
 def lenient(port: Port) -> Port:
     """What was not witnessed is drawn, and the log says so."""
     return port.be_strict(False)
+
+
+def test_a_day_is_sound_for_an_auditor_who_wants_both_witnesses(port: Port) -> None:
+    """`assign verify --witness … --quorum 2`: sound with the cosignatures, wrong without them, at the freezes."""
+    auditor = ["--key", "log.vkey", "--witness", port.witnesses[0].vkey, "--witness", "w2.vkey", "--quorum", "2"]
+    sound = run_assign("verify", "day.bundle", *auditor, cwd=port.site.directory)
+    assert sound.status == 0, sound.output + sound.errors
+    assert "both witnesses whom you named" in " ".join(sound.output.split())
+    assert "2  freezes that 2 of 2 witnesses saw before their beacon round" in sound.output
+    bare = run_assign_verify("bare.bundle", *auditor, "--json", cwd=port.site.directory)
+    report = json.loads(bare.output)
+    assert bare.status == 1
+    (shift,) = report["shifts"]
+    expected = [["FREEZE_UNWITNESSED", wave["freeze_index"]] for wave in shift["waves"]]
+    assert [[finding["code"], finding["leaf_index"]] for finding in report["findings"]] == expected
+    unasked = run_assign_verify("bare.bundle", "--key", "log.vkey", cwd=port.site.directory)
+    assert unasked.status == 0
+    assert "no witness has cosigned this log" in " ".join(unasked.output.split())
 
 
 def test_a_witnessed_wave_is_drawn(strict: Port) -> None:
