@@ -194,7 +194,8 @@ class _Audit:
         ]
 
     def _check_log(self, port: Port, verifier: NoteVerifier) -> None:
-        book = self.books[port] = Book(port, verifier.name, self.findings)
+        before, unclear = self.findings.count, Findings()
+        book = self.books[port] = Book(port, verifier.name, unclear)
         total = self.connection.execute(select(func.count()).where(log_entry.c.port == port)).scalar_one()
 
         def on_entry(position: int, data: bytes) -> None:
@@ -204,6 +205,8 @@ class _Audit:
 
         self.logs[port] = check_log(self.connection, port, verifier, self.findings, on_entry)
         self.progress(f"log of {port}", total, total)
+        if self.findings.count == before:  # else it is no wonder that entries make no sense
+            self.findings.extend(unclear)
 
     def _check_other_ports(self) -> None:
         for table in (port_log, log_entry, log_tile):

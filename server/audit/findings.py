@@ -80,3 +80,8 @@ class Findings:
         self.count += 1
         if len(self.kept) < _KEPT:
             self.kept.append(Finding(code=code, message=message, table=table, row=row, position=position))
+
+    def extend(self, others: Findings) -> None:
+        """Note what was found elsewhere."""
+        self.count += others.count
+        self.kept += others.kept[: _KEPT - len(self.kept)]
