@@ -225,6 +225,18 @@ def test_strict_a_wave_that_one_witness_did_not_see_is_missed(strict: Port) -> N
     strict.freeze(duty, 1)
     strict.site.advance(duty.draw_time(1))
     assert strict.site.wait_for(duty.wave(1), DRAWN).state == DRAWN
+    strict.site.close_shift(duty)
+    assert _states_by_the_verifier(strict, duty) == {duty.wave(): "missed", duty.wave(1): "replayed"}
+
+
+def _states_by_the_verifier(port: Port, duty: Duty) -> dict[str, str]:
+    """How the waves of a shift ended, in a log that is sound."""
+    port.site.export(port.site.directory / "so-far.bundle")
+    verified = run_assign_verify("so-far.bundle", "--key", "log.vkey", "--json", cwd=port.site.directory)
+    report = json.loads(verified.output)
+    assert report["findings"] == []
+    (shift,) = [one for one in report["shifts"] if one["name"] == str(duty.name)]
+    return {wave["name"]: wave["state"] for wave in shift["waves"]}
 
 
 def test_strict_a_cosignature_at_the_round_is_too_late(strict: Port) -> None:
