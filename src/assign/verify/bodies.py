@@ -19,6 +19,7 @@ _Check = Callable[[object], bool]
 
 _MAX_TEXT = 1024
 _MAX_SECONDS = 10**8
+_MAX_SHEET = 10**6
 _MAX_NUMBER = 2**53 - 1
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ACTOR = re.compile(r"[0-9a-f]{32}|systems/[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
@@ -69,6 +70,10 @@ def _object(fields: Mapping[str, _Check]) -> _Check:
     )
 
 
+def _each_of(names: tuple[str, ...], check: _Check) -> _Check:
+    return _object(dict.fromkeys(names, check))
+
+
 def _nullable(check: _Check) -> _Check:
     return lambda value: value is None or check(value)
 
@@ -77,6 +82,10 @@ _pseudonym = _matches(_PSEUDONYM)
 _actor = _matches(_ACTOR)
 _count = _integer(0, _MAX_NUMBER)
 _seconds = _integer(0, _MAX_SECONDS)
+_number = _integer(1, _MAX_SHEET)
+
+_CONFIRMED: dict[str, _Check] = {"by": _actor, "requested_by": _actor, "request": _text, "reason": _text}
+_RETAINED = ("answers", "assignments", "exceptions", "rosters", "screening", "selections")
 
 _SHAPES: dict[Kind, _Check] = {
     Kind.SERVER_START: _object({"code": _text, "clock": _one_of("system", "steered", "manual"), "store": _text}),
@@ -132,7 +141,7 @@ _SHAPES: dict[Kind, _Check] = {
         }
     ),
     Kind.SLOT_CANCEL: _object({"by": _actor, "slot": _text, "reason": _text}),
-    Kind.KEY_USE: _object({"wave": _text, "purpose": _one_of("freeze", "draw", "recover")}),
+    Kind.KEY_USE: _object({"wave": _text, "purpose": _one_of("freeze", "draw", "recover", "sheets")}),
     Kind.DRAW: _object({"wave": _text, "round": _count, "evidence": _hex, "transcript": _digest}),
     Kind.WAVE_MISSED: _object({"wave": _text, "reason": _text}),
     Kind.UNWITNESSED: _object({"wave": _text, "witnesses": _count, "quorum": _count}),
@@ -158,6 +167,62 @@ _SHAPES: dict[Kind, _Check] = {
     ),
     Kind.REFUSAL: _object({"by": _text, "method": _text, "reason": _text}),
     Kind.CLOSE: _object({"shift": _text, "master": _digest, "salts": _list(_object({"wave": _text, "salt": _digest}))}),
+    Kind.SHEETS_COMMIT: _object(
+        {
+            "by": _actor,
+            "shift": _text,
+            "first": _number,
+            "copies": _number,
+            "sheets": _list(
+                _object(
+                    {
+                        "sheet": _number,
+                        "terminal": _text,
+                        "qualifications": _list(_text),
+                        "persons": _count,
+                        "hash": _digest,
+                    }
+                )
+            ),
+        }
+    ),
+    Kind.SHEETS_PRINT: _object({"shift": _text, "sheets": _list(_number)}),
+    Kind.EXCEPTION_REQUEST: _object(
+        {
+            "by": _actor,
+            "request": _text,
+            "action": _one_of("sheet-open", "wave-manual", "person-erase"),
+            "what": _text,
+            "reason": _text,
+            "time": _nullable(_time),
+        }
+    ),
+    Kind.SHEET_OPEN: _object({**_CONFIRMED, "shift": _text, "sheet": _number, "opened": _time}),
+    Kind.WAVE_MANUAL: _object({**_CONFIRMED, "wave": _text}),
+    Kind.MANUAL_ASSIGNMENT: _object(
+        {
+            "by": _actor,
+            "shift": _text,
+            "sheet": _number,
+            "lines": _list(
+                _object(
+                    {
+                        "line": _number,
+                        "person": _pseudonym,
+                        "time": _time,
+                        "order": _nullable(_text),
+                        "wave": _nullable(_text),
+                        "why": _nullable(_text),
+                    }
+                )
+            ),
+        }
+    ),
+    Kind.PERSON_KEYS: _object({"commitments": _list(_digest)}),
+    Kind.PERSON_ERASED: _object(
+        {**_CONFIRMED, "commitment": _digest, "opening": _digest, "pseudonyms": _count, "rows": _count}
+    ),
+    Kind.RETENTION: _object({"cutoffs": _each_of(_RETAINED, _time), "removed": _each_of(_RETAINED, _count)}),
 }
 
 

@@ -15,6 +15,7 @@ from assign.names import OrderId
 from assign.person import Pseudonym
 from assign.verify.bodies import check_body
 from assign.verify.findings import Attention, Code, Findings
+from assign.verify.outage import Exceptions, Outages
 from assign.verify.shift import Booking, Event, Rebooked, RosterLine, Shift, Wave, open_shift, read_wave_name
 from assign.verify.wave_life import WaveLife
 
@@ -33,6 +34,7 @@ class Ledger:
         unread: kinds that occurred and that this verifier does not know.
         last_time: of the latest entry that has one.
         order_digests: every imported order's digest.
+        outages: what was worked by hand.
     """
 
     def __init__(self, origin: str, findings: Findings, *, on_close: Callable[[Shift, Entry], None]) -> None:
@@ -52,6 +54,8 @@ class Ledger:
         self._drawn_in: dict[OrderId, tuple[Shift, str]] = {}
         self._by_start: list[tuple[datetime, str]] = []
         self._waves = WaveLife(findings)
+        self._exceptions = Exceptions(findings)
+        self.outages = Outages(origin, findings, self._exceptions)
         self._readers: dict[Kind, Callable[[int, Entry], None]] = {
             Kind.SERVER_START: self._read_server_start,
             Kind.SHIFT_OPEN: self._read_shift_open,
@@ -68,6 +72,13 @@ class Ledger:
             Kind.REPLACEMENT_REQUEST: self._read_replacement,
             Kind.REPLACEMENT_APPROVE: self._read_replacement,
             Kind.CLOSE: self._read_close,
+            Kind.SHEETS_COMMIT: self._read_sheets,
+            Kind.SHEET_OPEN: self._read_sheets,
+            Kind.MANUAL_ASSIGNMENT: self._read_sheets,
+            Kind.WAVE_MANUAL: self._read_manual,
+            Kind.EXCEPTION_REQUEST: lambda _, entry: self._exceptions.request(entry),
+            Kind.PERSON_KEYS: lambda _, entry: self._exceptions.commit_keys(entry),
+            Kind.PERSON_ERASED: self._exceptions.erase_key,
         }
 
     def read(self, index: int, data: bytes) -> None:
@@ -195,6 +206,9 @@ class Ledger:
                 Code.SLOT_AFTER_FREEZE, f"Slot {booking.slot} came after the freeze of its wave {wave.name}.", index
             )
         self._note_drawn_again(index, booking.order)
+        if booking.order in self.outages.handed_out:
+            message = f"Order {booking.order} was handed out by hand, and was booked to be drawn again."
+            self._findings.note(Attention.DRAWN_AGAIN, message, index)
         self._slots[booking.slot] = (booking, shift, wave)
         self._slot_of[booking.order] = booking.slot
         wave.bookings.append(booking)
@@ -277,6 +291,16 @@ class Ledger:
             self._waves.request(index, *found, entry)
         else:
             self._waves.approve(index, *found, entry)
+
+    def _read_sheets(self, index: int, entry: Entry) -> None:
+        shift = self._open_shift(index, entry.body["shift"])
+        if shift is not None:
+            self.outages.read(index, shift, entry)
+
+    def _read_manual(self, index: int, entry: Entry) -> None:
+        found = self._wave(index, entry.body["wave"])
+        if found is not None:
+            self.outages.manual(index, *found, entry)
 
     def _read_close(self, index: int, entry: Entry) -> None:
         shift = self._open_shift(index, entry.body["shift"])

@@ -20,6 +20,7 @@ from assign.person import Pseudonym
 from assign.rules.separation import check_inspector
 from assign.verify.beacons import BeaconChecks
 from assign.verify.findings import Attention, Code, Findings
+from assign.verify.outage import Outages
 from assign.verify.reconcile import reconcile
 from assign.verify.shift import Approval, Booking, Drawn, Shift, Wave
 from assign.verify.substitution import Case, check_approval, open_cases
@@ -36,6 +37,7 @@ class Context:
         order_digests: lower-case hexadecimal, of every order imported so far.
         inputs: the opened inputs of a wave by its name; None where the bundle has none.
         on_wave: called after each wave.
+        outages: what was worked by hand.
     """
 
     origin: str
@@ -45,6 +47,7 @@ class Context:
     beacons: BeaconChecks
     findings: Findings
     on_wave: Callable[[], None]
+    outages: Outages
 
 
 class Opening:
@@ -96,6 +99,7 @@ class Opening:
                     self._occupancy.cancel(event.wave.name, event.what.order)
         self._check_undrawn()
         self._note_drawn_again()
+        self._context.outages.close(shift, self._master)
 
     def _read_salts(self, close: Entry) -> None:
         for item in close.body["salts"]:
@@ -133,11 +137,12 @@ class Opening:
     def _check_undrawn(self) -> None:
         for wave in self._shift.waves.values():
             if wave.freeze is not None and wave.drawn is None:
-                if wave.missed_index is None:
+                if not wave.is_over:
                     self._add(Code.DRAW_MISSING, wave, "it was frozen and never drawn.")
-                self._check_frozen(
-                    wave, wave_seed(self._master, self._context.origin, str(self._shift.name), wave.name)
-                )
+                seed = wave_seed(self._master, self._context.origin, str(self._shift.name), wave.name)
+                inputs = self._check_frozen(wave, seed)
+                if inputs is not None and wave.manual_index is not None:
+                    self._context.outages.keep_inputs(self._shift, wave, inputs)
 
     def _check_frozen(self, wave: Wave, seed: bytes) -> WaveInputs | None:
         """The opened inputs, once compared with the commitments and with the log; None if there are none."""

@@ -145,6 +145,7 @@ class _Verification:
             beacons=self._beacons,
             findings=self._findings,
             on_wave=self._count_draw,
+            outages=self._ledger.outages,
         )
         Opening(shift, close, shift.closed_index or 0, context).check()
         self._check_calendar(shift, until=None)
@@ -281,6 +282,10 @@ class _Verification:
             ("seats drawn", sum(wave.seats for wave in waves)),
             ("reveals, each after its draw and in its window", counts[Kind.REVEAL]),
             ("replacements, each the next in the reserve order", counts[Kind.REPLACEMENT_APPROVE]),
+            ("waves worked by hand, each with a reason and two persons", counts[Kind.WAVE_MANUAL]),
+            ("sealed sheets opened, each the next of its kind", counts[Kind.SHEET_OPEN]),
+            ("entries of what was handed out by hand, line by line", counts[Kind.MANUAL_ASSIGNMENT]),
+            ("persons' keys erased, each known since it came into use", counts[Kind.PERSON_ERASED]),
             ("refusals on record", counts[Kind.REFUSAL]),
             ("uses of a master seed on record", counts[Kind.KEY_USE]),
             *self._witnessing.checked(),
@@ -312,6 +317,7 @@ def _report_shift(shift: Shift) -> ShiftReport:
 def _report_wave(wave: Wave, *, is_closed: bool) -> WaveReport:
     if wave.drawn is None:
         state = WaveState.PENDING if wave.missed_index is None else WaveState.MISSED
+        state = state if wave.manual_index is None else WaveState.MANUAL
     elif is_closed:
         state = WaveState.REPLAYED if wave.is_replayed else WaveState.NOT_REPLAYED
     else:

@@ -20,6 +20,7 @@ class WaveState(StrEnum):
     REPLAYED = "replayed"
     NOT_REPLAYED = "not replayed"
     MISSED = "missed"
+    MANUAL = "manual"
     NOT_OPENED = "not opened"
     PENDING = "pending"
 

@@ -111,6 +111,7 @@ class Wave:
         orders, seats, left_over: how many orders the inputs have, how many seats were filled, and which
             orders were left over; known once the shift is opened.
         is_given_up: it was declared missed because too few witnesses had seen its freeze.
+        manual_index: of the entry by which two persons said that it is worked by hand.
         is_replayed: the draw was recomputed and is the logged one, byte for byte.
     """
 
@@ -122,6 +123,7 @@ class Wave:
     drawn: Drawn | None = None
     missed_index: int | None = None
     is_given_up: bool = False
+    manual_index: int | None = None
     orders: int = 0
     seats: int = 0
     left_over: frozenset[OrderId] = frozenset()
@@ -130,7 +132,7 @@ class Wave:
     @property
     def is_over(self) -> bool:
         """Whether the wave can no longer be drawn."""
-        return self.drawn is not None or self.missed_index is not None
+        return self.drawn is not None or self.missed_index is not None or self.manual_index is not None
 
     def orders_at_freeze(self) -> Iterator[Booking]:
         """The slots that the freeze has to hold."""

@@ -64,6 +64,8 @@ class WaveLife:
         if wave.drawn is not None:
             self._findings.add(Code.DRAW_TWICE, f"{wave.name} was drawn before.", index)
             return False
+        if wave.manual_index is not None:
+            self._findings.add(Code.MANUAL_DRAWN, f"{wave.name} was declared manual, then drawn.", index)
         if wave.freeze is None:
             self._findings.add(Code.DRAW_WITHOUT_FREEZE, f"{wave.name} was drawn without a freeze.", index)
             return False
