@@ -14,8 +14,9 @@ import random
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,8 @@ from server.storage.sqlite import begin_immediate, open_writer
 _PORT = Port("NLRTM")
 _SIGNER = NoteSigner("bench.example/NLRTM", sha256(b"bench"))
 _SIZES = (1_000, 1_000_000, 10_000_000) if os.environ.get("BENCH_LARGE") else (1_000, 1_000_000)
-_PROOFS = 300
-_APPENDS = 150
+_PROOFS = 200
+_APPENDS = 100
 _SIGNATURES = 1_000
 _ENTRIES = 20_000
 _ROUNDS = 5
@@ -72,13 +73,7 @@ def _entry(name: str, unit: str, value: float, baseline: float, better: str = "l
 
 def _seconds(action: Callable[[], object], times: int) -> float:
     """Median of rounds, of one of `times` repetitions."""
-    rounds = []
-    for _ in range(_ROUNDS):
-        started = time.perf_counter()
-        for _ in range(times):
-            action()
-        rounds.append((time.perf_counter() - started) / times)
-    return statistics.median(rounds)
+    return statistics.median(_once(action, times) for _ in range(_ROUNDS))
 
 
 # Logs of any size
@@ -136,25 +131,32 @@ def _store(connection: Connection, tiles: dict[tuple[int, int], bytes]) -> None:
 
 
 def _by_size(directory: Path) -> Iterator[dict[str, Any]]:
-    """Proofs and appends at each size, beside the smallest log's."""
-    smallest: dict[str, float] = {}
-    for size in _SIZES:
-        with _log(directory, size) as connection:
-            measured = {
-                "inclusion proof": _inclusion(connection, size),
-                "consistency proof": _consistency(connection, size),
-                "append of one entry, signed and durable": _append(connection),
-            }
-        for what, seconds in measured.items():
-            first = smallest.setdefault(what, seconds)
-            yield _entry(f"{what}, {size:,} entries, against {_SIZES[0]:,}", "µs", seconds * _MICRO, first * _MICRO)
+    """Proofs and appends at each size, beside the smallest log's; rounds of all sizes take turns."""
+    rounds: dict[tuple[str, int], list[float]] = defaultdict(list)
+    with ExitStack() as stack:
+        logs = {size: stack.enter_context(_log(directory, size)) for size in _SIZES}
+        for _ in range(_ROUNDS):
+            for size, connection in logs.items():
+                for what, measure in _MEASURES.items():
+                    rounds[what, size].append(measure(connection, size))
+    for (what, size), seconds in rounds.items():
+        ours, smallest = statistics.median(seconds), statistics.median(rounds[what, _SIZES[0]])
+        yield _entry(f"{what}, {size:,} entries, against {_SIZES[0]:,}", "µs", ours * _MICRO, smallest * _MICRO)
+
+
+def _once(action: Callable[[], object], times: int) -> float:
+    """Seconds of one of `times` repetitions."""
+    started = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - started) / times
 
 
 def _inclusion(connection: Connection, size: int) -> float:
     source = random.Random(2)
     read = tile_reader(connection, _PORT)
     connection.exec_driver_sql("BEGIN")
-    seconds = _seconds(lambda: prove_inclusion(source.randrange(size), size, read), _PROOFS)
+    seconds = _once(lambda: prove_inclusion(source.randrange(size), size, read), _PROOFS)
     index = source.randrange(size)
     leaf = read(0, index // TILE_WIDTH, index % TILE_WIDTH + 1)[-HASH_BYTES:]
     root = edge_at(size, read).root()
@@ -167,12 +169,12 @@ def _consistency(connection: Connection, size: int) -> float:
     source = random.Random(3)
     read = tile_reader(connection, _PORT)
     connection.exec_driver_sql("BEGIN")
-    seconds = _seconds(lambda: prove_consistency(source.randrange(1, size), size, read), _PROOFS)
+    seconds = _once(lambda: prove_consistency(source.randrange(1, size), size, read), _PROOFS)
     connection.exec_driver_sql("ROLLBACK")
     return seconds
 
 
-def _append(connection: Connection) -> float:
+def _append(connection: Connection, _size: int) -> float:
     """One entry with its tiles, right edge, signature and commit."""
     data = _refusal(0)
 
@@ -183,7 +185,14 @@ def _append(connection: Connection) -> float:
         ledger.flush()
         connection.exec_driver_sql("COMMIT")
 
-    return _seconds(append, _APPENDS)
+    return _once(append, _APPENDS)
+
+
+_MEASURES: dict[str, Callable[[Connection, int], float]] = {
+    "inclusion proof": _inclusion,
+    "consistency proof": _consistency,
+    "append of one entry, signed and durable": _append,
+}
 
 
 # Checkpoints and readers
