@@ -30,6 +30,7 @@ def measure(orders: int) -> None:
     """CPU time a draw and an edge, and memory beyond the inputs as a multiple of them."""
     pool = large_pool(orders, max(100, orders // 20), ELIGIBLE, seed=1)
     size = sum(array.nbytes for array in pool)
+    _core.draw(*large_pool(100, 100, ELIGIBLE, seed=1), key(0))  # what a first call loads is not the draw's
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     times = []
     for number in range(TURNS):

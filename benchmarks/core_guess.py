@@ -156,6 +156,9 @@ def main() -> None:
                     line += f"{'-':>32}"  # no spare chair: a simple start or a single move rarely succeeds
                     continue
                 seats = law(pool, options.draws, options.seed)
+                if len(seats) < options.draws // 2:
+                    line += f"{'-':>32}"  # too many dead ends to say what the law would be
+                    continue
                 guesses = best_guesses(pool, seats)
                 line += f"{guesses.mean() / least:17.3f}{guesses.max():7.3f}{load_spread(pool, seats):8.2f}"
             print(line, flush=True)

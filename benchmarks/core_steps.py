@@ -1,6 +1,6 @@
 """How many steps does a large draw need? Marginals and pair marginals against far longer runs.
 
-    python benchmarks/core_steps.py [--draws 6000] [--large] [--only structured]
+    python benchmarks/core_steps.py [--draws 6000] [--large] [--only structured] [--seed 1] [--overlap]
 
 For each pool and each number of steps a seat, as many draws as for the reference (twenty times the core's
 steps) are compared with it: how often each order goes to each person, and how often two orders go to the
@@ -40,10 +40,11 @@ def pairs_of(pool: Pool) -> NDArray[np.int64]:
     random, orders = np.random.default_rng(5), len(pool.tier)
     scarce = np.argsort(np.diff(pool.indptr))[: max(40, orders // 10)]
     pairs = np.concatenate([random.integers(orders, size=(PAIRS, 2)), random.choice(scarce, size=(PAIRS, 2))])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)  # a pair counted twice would look like evidence
     return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])
 
 
-def count(pool: Pool, pairs: NDArray[np.int64], steps: int, draws: int) -> Counts:
+def count(pool: Pool, pairs: NDArray[np.int64], steps: int, draws: int, seed: int) -> Counts:
     """Draw `draws` times and count."""
     orders, persons = len(pool.tier), len(pool.capacity)
     order_of = np.repeat(np.arange(orders), pool.team_size)
@@ -51,7 +52,9 @@ def count(pool: Pool, pairs: NDArray[np.int64], steps: int, draws: int) -> Count
     marginals, same = np.zeros((orders, persons), np.int64), np.zeros(len(pairs), np.int64)
     taken = undone = 0
     for number in range(draws):
-        drawn = _core.draw_detailed(*pool, (steps * 10**9 + number).to_bytes(32, "big"), steps_a_seat=steps)
+        drawn = _core.draw_detailed(
+            *pool, ((seed * 1_000 + steps) * 10**9 + number).to_bytes(32, "big"), steps_a_seat=steps
+        )
         served = drawn.seats >= 0
         marginals[order_of[served], drawn.seats[served]] += 1
         persons_drawn = drawn.seats[first]
@@ -71,13 +74,13 @@ def difference(found: NDArray[np.int64], expected: NDArray[np.int64], draws: int
     return float(z), float(bias)
 
 
-def study(name: str, pool: Pool, draws: int) -> None:
+def study(name: str, pool: Pool, draws: int, seed: int) -> None:
     """One pool: the reference, then each number of steps against it."""
     pairs = pairs_of(pool)
-    reference = count(pool, pairs, REFERENCE_STEPS, draws)
+    reference = count(pool, pairs, REFERENCE_STEPS, draws, seed)
     print(f"{name}: reference {reference.steps:.0f} steps a seat, {reference.undone} walks undone", flush=True)
     for steps in STEPS:
-        found = count(pool, pairs, steps, draws)
+        found = count(pool, pairs, steps, draws, seed)
         marginals = difference(found.marginals, reference.marginals, draws)
         together = difference(found.pairs, reference.pairs, draws)
         print(
@@ -87,9 +90,26 @@ def study(name: str, pool: Pool, draws: int) -> None:
         )
 
 
+def show_overlap(pool: Pool, draws: int) -> None:
+    """How many seats keep the person of the start, beyond those that do after the longest mixing."""
+    keys = [number.to_bytes(32, "little") for number in range(draws)]
+    starts = [_core.draw_detailed(*pool, key, steps_a_seat=0).seats for key in keys]
+
+    def kept(steps: int) -> tuple[float, float]:
+        found = [_core.draw_detailed(*pool, key, steps_a_seat=steps) for key in keys]
+        same = np.mean([(drawn.seats == begin).mean() for drawn, begin in zip(found, starts, strict=True)])
+        return float(same), float(np.mean([drawn.steps for drawn in found])) / len(starts[0])
+
+    settled, _ = kept(REFERENCE_STEPS)
+    shown = [f"{kept(steps)[0] - settled:.4f} ({kept(steps)[1]:.1f} taken)" for steps in STEPS[1:]]
+    print(f"  seats that still have the start's person, beyond {settled:.4f}: {', '.join(shown)}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=6_000)
+    parser.add_argument("--overlap", action="store_true", help="how fast the start is forgotten, instead")
+    parser.add_argument("--seed", type=int, default=1, help="of the keys")
     parser.add_argument("--large", action="store_true", help="10,000 x 1,000 instead of 1,000 x 300")
     parser.add_argument("--only", default="", help="pools whose name contains this")
     options = parser.parse_args()
@@ -100,8 +120,11 @@ def main() -> None:
         "tight": random_pool(orders, persons, 12, 3, spare=1.0),
     }
     for name, pool in pools.items():
-        if options.only in name:
-            study(f"{name} {orders:,} x {persons:,}", pool, options.draws)
+        if options.only in name and options.overlap:
+            print(name)
+            show_overlap(pool, options.draws)
+        elif options.only in name:
+            study(f"{name} {orders:,} x {persons:,}", pool, options.draws, options.seed)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from assign._state cimport NOBODY, SHORT_PERSONS, Place, Sitter, State, put_person
-
-cdef enum:
-    LIMIT_A_NODE = 16
-    LIMIT_AT_LEAST = 1024
-
+from assign._walk cimport LIMIT_A_NODE, LIMIT_AT_LEAST
 
 cdef inline void *place(char **cursor, int64_t items, size_t item_bytes) noexcept nogil:
     """The next cache-aligned part of a workspace that begins at `cursor`."""
@@ -32,7 +28,6 @@ cdef inline char *lay_out_inputs(State *s, char *cursor, int64_t edges) noexcept
 cdef inline char *lay_out_work(State *s, char *cursor) noexcept nogil:
     """Where the working arrays lie; `base` is known by now."""
     cdef int64_t persons = s.persons, seats = s.seats
-    s.limit = LIMIT_A_NODE * (seats + persons) + LIMIT_AT_LEAST
     s.order_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
     s.person_of = <int32_t *>place(&cursor, seats, sizeof(int32_t))
     s.mate = <int32_t *>place(&cursor, seats, sizeof(int32_t))
@@ -56,7 +51,9 @@ cdef inline char *lay_out_work(State *s, char *cursor) noexcept nogil:
     s.place = <Place *>place(&cursor, persons, sizeof(Place))
     s.sitters = <Sitter *>place(&cursor, seats, sizeof(Sitter))
     # Walks write only as far as the longest of them goes: the rest never becomes resident.
-    s.journal = <int32_t *>place(&cursor, s.limit, sizeof(int32_t))
+    s.journal = <int32_t *>place(
+        &cursor, LIMIT_A_NODE * (seats + persons) + LIMIT_AT_LEAST, sizeof(int32_t)
+    )
     return cursor
 
 

@@ -5,6 +5,10 @@ from libc.string cimport memset
 
 from assign._state cimport NOBODY, Place, Sitter, State, assign_below32, assign_stream, get_person, put_person
 
+cdef enum:
+    LIMIT_A_NODE = 16  # a walk longer than this times (seats with a person + persons) ...
+    LIMIT_AT_LEAST = 1024  # ... plus this is undone
+
 
 cdef inline void freeze_loads(State *s) noexcept nogil:
     """Fix each person's load, and drop from each order's list whoever has none."""
@@ -16,6 +20,7 @@ cdef inline void freeze_loads(State *s) noexcept nogil:
         chairs += s.filled[person]
         is_any_idle |= s.filled[person] == 0
     s.seated = chairs
+    s.limit = LIMIT_A_NODE * (<int64_t>chairs + s.persons) + LIMIT_AT_LEAST
     if not is_any_idle:
         return
     for order in range(s.orders):

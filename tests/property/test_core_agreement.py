@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from core_instances import Instance, random_instance
+from core_instances import Instance, make_instance, random_instance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +48,32 @@ def test_larger_instances_agree(seed: int) -> None:
     """Searches, refills of the stream and long walks show only in larger instances."""
     random = Random(seed)
     check(random_instance(random, most_orders=120, most_persons=40), random.randbytes(32))
+
+
+def ring(orders: int, teams: int, left_over: int) -> Instance:
+    """Order i may go to person i or i + 1, all around, and nobody else is free: some walks are very long.
+
+    The first `teams` orders are teams, each with one person of its own besides.
+    """
+    rows = [[person, (person + 1) % orders] for person in range(orders)]
+    for order in range(teams):
+        rows[order].append(orders + order)
+    team_size = [2] * teams + [1] * (orders - teams + left_over)
+    tier = [0] * orders + [1] * left_over
+    return make_instance(rows + [[teams, teams + 1]] * left_over, team_size, [1] * (orders + teams), tier)
+
+
+def test_undone_walks_agree() -> None:
+    """Walks over the limit happen here, and are undone alike; who is left over does not count for the limit."""
+    instance, undone = ring(90, 10, 40), 0
+    arrays = instance.arrays()
+    for number in range(8):
+        key = number.to_bytes(32, "big")
+        expected = reference.draw_detailed(*instance, key)
+        assert fields(_core.draw_detailed(*arrays, key)) == fields(expected)
+        assert sorted(expected.seats[:100]) == list(range(100))
+        undone += expected.undone
+    assert undone > 0
 
 
 @settings(max_examples=60, deadline=None)

@@ -27,6 +27,7 @@ from assign import _core
 
 Matrix = NDArray[np.float64]
 MOST_STATES = 60
+LEAST_STEPS = 2048  # what a draw walks at least
 
 
 class Lifted(NamedTuple):
@@ -125,13 +126,14 @@ def test_walks_are_reversible_uniform_and_reach_everything(seed: int) -> None:
     """Tight and spare, teams of two, unequal capacities, orders left over."""
     instance, spaces = state_spaces(seed)
     for states in spaces:
-        kernel, _ = walk_kernel(instance, states)
+        kernel, mean_steps = walk_kernel(instance, states)
         assert np.allclose(kernel.sum(axis=1), 1)
         assert np.allclose(kernel, kernel.T)
         coin = coin_kernel(instance, states)
         whole = coin @ kernel @ coin
         size_of_second = np.sort(np.abs(np.linalg.eigvalsh((whole + whole.T) / 2)))[-2]
         assert size_of_second < 1 - 1e-6  # one class, no period: the powers tend to the uniform law
+        assert size_of_second ** (LEAST_STEPS / mean_steps) < 1e-12
 
 
 def test_walks_alone_do_not_order_a_team() -> None:
