@@ -15,6 +15,7 @@ from assign.names import Port, ShiftName, WaveName, parse_shift_name, parse_wave
 from assign.verify.bodies import check_body
 from assign.wave import Calendar
 from server.audit.findings import Code, Findings
+from server.audit.forgotten import Forgotten
 from server.storage.schema import log_entry
 
 __all__ = ["Act", "Book", "Logged", "ShiftBook", "SlotBook", "WaveBook"]
@@ -36,6 +37,7 @@ class WaveBook:
     freeze: tuple[int, Freeze] | None = None
     draw: Logged | None = None
     is_missed: bool = False
+    is_manual: bool = False
     requests: dict[str, Logged] = field(default_factory=dict)
     approvals: dict[str, Logged] = field(default_factory=dict)
 
@@ -63,6 +65,7 @@ class SlotBook:
     minutes: int
     wave: WaveBook
     is_cancelled: bool = False
+    is_by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Book:
 
     Attributes:
         actors: every (pseudonym, its context) that the log names, with the position of the first naming.
-        persons_import: the latest import of screening status.
+        persons_import: the latest import of screening status, or what was left of it after an erasure.
+        forgotten: what may be missing from the tables.
     """
 
     def __init__(self, port: Port, origin: str, findings: Findings) -> None:
@@ -98,6 +102,7 @@ class Book:
         self.acts: list[Act] = []
         self.actors: dict[tuple[str, str], int] = {}
         self.persons_import: Logged | None = None
+        self.forgotten = Forgotten()
         self._findings = findings
         self._readers: dict[Kind, Callable[[Logged], str | None]] = {
             Kind.PERSONS_IMPORT: self._read_persons,
@@ -109,6 +114,12 @@ class Book:
             Kind.SLOT_CANCEL: self._read_cancel,
             Kind.REPLACEMENT_REQUEST: self._read_request,
             Kind.REPLACEMENT_APPROVE: self._read_approval,
+            Kind.SHEETS_COMMIT: lambda logged: str(self._shift(logged.entry.body["shift"]).name),
+            Kind.SHEET_OPEN: lambda logged: str(self._shift(logged.entry.body["shift"]).name),
+            Kind.EXCEPTION_REQUEST: self._read_exception,
+            Kind.WAVE_MANUAL: self._read_manual,
+            Kind.MANUAL_ASSIGNMENT: self._read_by_hand,
+            Kind.PERSON_ERASED: self._read_erased,
         }
 
     def read(self, position: int, data: bytes) -> None:
@@ -138,6 +149,8 @@ class Book:
         if reader is not None:
             context = reader(logged) or f"ports/{self.port}"
             self._name(entry.body["by"], context, logged.position)
+            if entry.body.get("count") == 0:  # what is left of the register, which nobody sent
+                return
             self.acts.append(Act(entry.kind, entry.time, entry.body["by"], context, logged.position))
         elif entry.kind is Kind.REFUSAL:
             self._name(entry.body["by"], f"ports/{self.port}", logged.position)
@@ -151,6 +164,8 @@ class Book:
             self._wave(entry.body["wave"]).is_missed = True
         elif entry.kind is Kind.CLOSE:
             self._shift(entry.body["shift"]).closed = logged
+        elif entry.kind is Kind.RETENTION:
+            self.forgotten.read_retention(entry)
 
     def _name(self, actor: str, context: str, position: int) -> None:
         if not actor.startswith("systems/") and actor != "unknown":
@@ -217,6 +232,33 @@ class Book:
         wave = self._wave(logged.entry.body["wave"])
         wave.approvals[logged.entry.body["absent"]] = logged
         return str(wave.name.shift)
+
+    def _read_exception(self, logged: Logged) -> str | None:
+        body = logged.entry.body
+        return None if body["action"] == "person-erase" else _shift_of(body["what"])
+
+    def _read_manual(self, logged: Logged) -> str:
+        wave = self._wave(logged.entry.body["wave"])
+        wave.is_manual = True
+        return str(wave.name.shift)
+
+    def _read_by_hand(self, logged: Logged) -> str:
+        for line in logged.entry.body["lines"]:
+            if line["order"] is None:
+                continue
+            found = [
+                name
+                for name, slot in self.slots.items()
+                if slot.order == line["order"] and str(slot.wave.name) == line["wave"] and not slot.is_cancelled
+            ]
+            if not found:
+                raise Corrupt("SLOT_UNKNOWN", "An order was handed out that has no slot in this wave.")
+            self.slots[found[-1]].is_by_hand = True
+            self.slot_of[line["order"]] = found[-1]
+        return str(self._shift(logged.entry.body["shift"]).name)
+
+    def _read_erased(self, logged: Logged) -> None:
+        self.forgotten.erasures.append(logged.entry.time)
 
     def _shift(self, name: str) -> ShiftBook:
         book = self.shifts.get(name)

@@ -11,8 +11,10 @@ from assign.names import PersonId
 from assign.person import pseudonym
 from server.audit.book import Book
 from server.audit.findings import Code, Findings
+from server.audit.forgotten import Forgotten
 from server.audit.rows import read_rows
 from server.keyring import Keyring
+from server.privacy.key_register import account_for
 from server.storage.persons import digest_register, person_key_context
 from server.storage.schema import person, person_key
 from server.storage.secrets import persons_salt
@@ -43,13 +45,24 @@ class People:
             self._contexts[context] = {pseudonym(key, context): one for one, key in self._keys.items()}
         return self._contexts[context].get(name)
 
+    def is_person(self, stored: str | None, name: str, context: str, forgotten: Forgotten) -> bool:
+        """Whether `stored` is who appears as `name`, or stands for somebody who was forgotten."""
+        person = self.person(name, context)
+        return stored == person if person is not None else forgotten.is_stand_in(stored)
+
     def actor(self, caller: str, context: str) -> str | None:
         """How the log names a caller, `persons/ID` or `systems/ID`."""
         kind, _, name = caller.partition("/")
         return caller if kind == "systems" else self.pseudonym(name, context)
 
-    def check_actors(self, book: Book, findings: Findings) -> None:
-        """Everybody whom the log names still has the key that the name follows from."""
+    def check_actors(self, book: Book, connection: Connection, keyring: Keyring, findings: Findings) -> None:
+        """Everybody whom the log names still has the key that the name follows from, or was erased on record."""
+        if book.forgotten.erasures:
+            account = account_for(connection, keyring, book.port, book.origin)
+            if not account.is_balanced:
+                message = "More pseudonyms are without a key than were erased: a personal key is gone or another's."
+                findings.add(Code.PSEUDONYM_UNKNOWN, message, table=person_key.name, row=book.port)
+            return
         for (name, context), position in book.actors.items():
             if self.person(name, context) is None:
                 message = "No personal key in the store leads to the pseudonym in this entry."

@@ -16,6 +16,7 @@ from assign.names import OrderId, PersonId
 from assign.order import order_digest
 from server.audit.book import Book, ShiftBook, SlotBook, WaveBook
 from server.audit.findings import Code, Findings
+from server.audit.forgotten import Forgotten
 from server.audit.people import People
 from server.audit.rows import Key, Row, compare_rows, key_text, read_rows
 from server.audit.secrets import Drawn, WaveSecrets
@@ -47,7 +48,7 @@ class Tables:
         shifts, waves = self._rows(schema.shift), self._rows(schema.wave)
         for book in self._books:
             self.secrets.check(book, shifts, waves)
-            self.people.check_actors(book, self._findings)
+            self.people.check_actors(book, self._connection, self._keyring, self._findings)
         compare_rows(schema.shift, shifts, self._expect_shifts(), self._findings)
         compare_rows(schema.wave, waves, self._expect_waves(), self._findings)
         self._check_roster()
@@ -93,6 +94,8 @@ class Tables:
                     "beacon_round": round_at_or_after(beacon, draw_time),
                     **_life(wave, self.secrets.drawn.get(wave.name, _NOTHING), slots.get(wave.name, 0)),
                 }
+                if wave.draw is not None and self._is_past(shift, "assignments"):
+                    expected[shift.name.port, shift.name.shift, start]["slot_count"] = 0
         return expected
 
     def _check_roster(self) -> None:
@@ -116,9 +119,24 @@ class Tables:
                 "absent_time": shift.absent.get(pseudonym),
             }
             for shift in self._shifts()
+            if not self._is_past(shift, "rosters")
             for pseudonym, line in shift.roster.items()
+            if not self._is_erased(shift, pseudonym)
         }
         compare_rows(schema.roster_entry, found, expected, self._findings)
+
+    def _is_past(self, shift: ShiftBook, kind: str) -> bool:
+        closed = None if shift.closed is None else shift.closed.entry.time
+        return self._forgotten(shift.name.port).is_past(kind, shift.calendar.end, closed)
+
+    def _is_erased(self, shift: ShiftBook, pseudonym: str) -> bool:
+        """Whether the pseudonym is one of those that nobody has any more; how many they are is checked elsewhere."""
+        return (
+            bool(self._forgotten(shift.name.port).erasures) and self.people.person(pseudonym, str(shift.name)) is None
+        )
+
+    def _forgotten(self, port: str) -> Forgotten:
+        return next((book.forgotten for book in self._books if book.port == port), Forgotten())
 
     def _expect_slots(self) -> Expected:
         return {
@@ -139,7 +157,9 @@ class Tables:
         wave = slot.wave
         if slot.is_cancelled:
             return SlotState.CANCELLED
-        if wave.is_missed:
+        if slot.is_by_hand:
+            return SlotState.ASSIGNED_BY_HAND
+        if wave.is_missed or wave.is_manual:
             return SlotState.LEFT_OVER
         if wave.draw is not None:
             is_served = slot.order in self.secrets.drawn.get(wave.name, _NOTHING).served
@@ -170,7 +190,8 @@ class Tables:
         names = ("salt", "order", "container", "terminal", "tier", "team_size", "qualifications", "parties")
         salt = order_salt(self._keyring, row["port"], OrderId(row["order"]), PersonId(row["selected_by"]))
         try:
-            return bool(row["salt"] == salt and order_digest(**{name: row[name] for name in names}).hex() == digest)
+            is_salt = row["salt"] == salt or self._forgotten(row["port"]).is_stand_in(row["selected_by"])
+            return bool(is_salt and order_digest(**{name: row[name] for name in names}).hex() == digest)
         except (AssignError, InvalidInput):
             return False
 
@@ -180,11 +201,11 @@ def _life(wave: WaveBook, drawn: Drawn, slots: int) -> dict[str, object]:
     freeze, draw = wave.freeze, wave.draw
     state = WaveState.PLANNED if freeze is None else WaveState.FROZEN if draw is None else WaveState.DRAWN
     expected: dict[str, object] = {
-        "state": int(WaveState.MISSED if wave.is_missed else state),
+        "state": int(WaveState.MANUAL if wave.is_manual else WaveState.MISSED if wave.is_missed else state),
         "freeze_index": None if freeze is None else freeze[0],
         "freeze_data": None if freeze is None else freeze[1].to_bytes(),
         "draw_index": None if draw is None else draw.position,
-        "slot_count": slots if wave.is_missed or freeze is not None else 0,
+        "slot_count": slots if wave.is_missed or wave.is_manual or freeze is not None else 0,
         "small_pool_count": drawn.small_pools,
         "left_over_count": drawn.left_over,
     }
