@@ -18,6 +18,7 @@ from simulated_log import ORIGIN, SIGNER, OpenShift, Operator, at, shift_name
 from typer.testing import CliRunner
 
 from assign.cli import register
+from assign.draw.commitment import is_freeze
 from assign.encoding import canonical_json, sha256
 from assign.errors import Corrupt, InvalidInput
 from assign.log.checkpoint import Checkpoint, sign_checkpoint
@@ -187,6 +188,23 @@ def test_two_halves_make_no_quorum() -> None:
     assert check(halved.bundle(), quorum=1).is_sound
 
 
+def test_a_checkpoint_right_before_the_freeze_does_not_cover_it() -> None:
+    """Its size is the freeze's index: everything was seen but the freeze."""
+
+    class Before(Witnessed):
+        def append(self, data: bytes) -> int:
+            if is_freeze(data):
+                self.witness(W1, W2)
+            return super().append(data)
+
+        def freeze(self, shift: OpenShift, start: Any) -> None:
+            Operator.freeze(self, shift, start)
+
+    operator = Before()
+    run_day(operator)
+    assert codes(check(operator.bundle())) == ["FREEZE_UNWITNESSED"] * 7
+
+
 def test_a_later_checkpoint_in_time_covers_an_earlier_freeze() -> None:
     """The first one after the freeze came late; the next one, of a larger log, was cosigned in time all the same."""
 
@@ -337,6 +355,8 @@ def test_wave_that_was_given_up_for_lack_of_witnesses() -> None:
     assert report.findings == ()
     (missed,) = [item for item in report.attention if item.code is Attention.WAVE_MISSED]
     assert "not-witnessed" in missed.message
+    # Who wants witnesses finds the three that were drawn; the one that was not is as it should be.
+    assert codes(check(operator.bundle())) == ["FREEZE_UNWITNESSED"] * 3
     seen = check(_give_up(W1, W2).bundle())
     assert codes(seen) == ["MISSED_BUT_WITNESSED"]
     assert seen.findings[0].index == operator.find(Kind.WAVE_MISSED)
