@@ -46,6 +46,7 @@ from server.cosigning.settings import WitnessPolicy
 from server.entropy import SystemEntropy
 from server.escrow.key_file import escrow_key_file
 from server.keyring import Keyring
+from server.privacy.hourly import hourly_commitments
 from server.rpc.door import Door, Handlers
 from server.rpc.evidence import Evidence
 from server.rpc.orders import Orders
@@ -175,6 +176,7 @@ async def running_server(config: Config) -> AsyncIterator[Running]:
         stack.callback(reader.close)
         await _start_logs(sequencer, services, access)
         await sequencer.run(lambda unit: escrow_key_file(unit, config.key_file))
+        await stack.enter_async_context(hourly_commitments(sequencer))
         source = _source(config)
         stack.push_async_callback(source.close)
         collectors = await stack.enter_async_context(
