@@ -19,7 +19,7 @@ from server.audit.findings import Code, Finding, Findings
 from server.audit.log_check import LogCheck, check_log
 from server.audit.people import check_register
 from server.audit.requests import check_replacements, check_requests
-from server.audit.surroundings import check_cosigned, check_schema, check_shares
+from server.audit.surroundings import check_cosigned, check_key_shares, check_schema, check_shares
 from server.audit.tables import Tables
 from server.keyring import Keyring
 from server.storage import schema
@@ -35,6 +35,7 @@ COMPARED = frozenset(
     table.name
     for table in (
         schema.cosigned_checkpoint,
+        schema.escrow_key_share,
         schema.escrow_share,
         schema.handled_selection,
         schema.inspection_order,
@@ -230,7 +231,7 @@ class _Audit:
         books, findings = [*self.books.values()], self.findings
         tables = Tables(self.connection, keyring, books, findings)
         for at, (what, check) in enumerate(self._steps(tables, keyring, books)):
-            self.progress(what, at, 4)
+            self.progress(what, at, 5)
             try:
                 check()
             except AssignError as error:  # whatever nobody foresaw is a finding as well
@@ -248,4 +249,5 @@ class _Audit:
             ("requests and replacements", requests),
             ("screening register", lambda: check_register(self.connection, keyring, books, self.findings)),
             ("custodians' shares", lambda: check_shares(self.connection, books, custodians, self.findings)),
+            ("key shares", lambda: check_key_shares(self.connection, keyring.key_id, escrow, self.findings)),
         ]

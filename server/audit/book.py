@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from assign.draw.commitment import Freeze, is_freeze
@@ -19,6 +19,8 @@ from server.audit.forgotten import Forgotten
 from server.storage.schema import log_entry
 
 __all__ = ["Act", "Book", "Logged", "ShiftBook", "SlotBook", "WaveBook"]
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class WaveBook:
     is_manual: bool = False
     requests: dict[str, Logged] = field(default_factory=dict)
     approvals: dict[str, Logged] = field(default_factory=dict)
+
+    def approved_times(self) -> dict[str, datetime]:
+        """When each replacement was approved: in the order of the log, a microsecond apart in the same instant."""
+        times: dict[str, datetime] = {}
+        for absent, logged in self.approvals.items():
+            times[absent] = max([logged.entry.time, *(one + _MICROSECOND for one in times.values())])
+        return times
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from assign.errors import AssignError, Corrupt
 from assign.log.entries import Kind
 from assign.names import ShiftId, ShiftName, WaveName
 from assign.v1 import resources_pb2
-from server.audit.book import Act, Book, Logged, WaveBook
+from server.audit.book import Act, Book, WaveBook
 from server.audit.findings import Code, Findings
 from server.audit.people import People
 from server.audit.rows import Key, Row, key_text, read_rows
@@ -161,13 +161,13 @@ class _Replacements:
         """The pseudonym under which the log has the request; of somebody erased, one that nobody has any more."""
         name = self._people.pseudonym(row["absent"], _context(row))
         if name is None and self._books[row["port"]].forgotten.is_stand_in(row["absent"]):
-            approvals = {one: logged.entry.time for one, logged in wave.approvals.items()}
+            approvals = wave.approved_times()
             nobody = (one for one in wave.requests if self._people.person(one, _context(row)) is None)
             name = next((one for one in nobody if approvals.get(one) == row["approved_time"]), None)
         return name if name in wave.requests else None
 
     def _check_row(self, key: Key, row: Row, wave: WaveBook, absent: str) -> None:
-        for name in self._changed(row, wave.requests[absent], wave.approvals.get(absent)):
+        for name in self._changed(row, wave, absent):
             message = f"`{name}` is not what follows from the log."
             self._findings.add(Code.VALUE_CHANGED, message, table=replacement.name, row=key_text(key))
         try:
@@ -175,8 +175,9 @@ class _Replacements:
         except AssignError as error:
             self._findings.add(Code.SEALED_VALUE, error.message, table=replacement.name, row=key_text(key))
 
-    def _changed(self, row: Row, logged: Logged, approval: Logged | None) -> list[str]:
+    def _changed(self, row: Row, wave: WaveBook, absent: str) -> list[str]:
         """The columns that are not what the log says."""
+        logged, approval = wave.requests[absent], wave.approvals.get(absent)
         approved = None if approval is None else approval.entry
         forgotten = self._books[row["port"]].forgotten
         acts = self._asked.get(f"ports/{row['port']}/replacements/{row['replacement']}")
@@ -188,7 +189,7 @@ class _Replacements:
             "approved_by": row["approved_by"] is None
             if approved is None
             else self._is_by(row, "approved_by", approved.body["by"]),
-            "approved_time": row["approved_time"] == (None if approved is None else approved.time),
+            "approved_time": row["approved_time"] == wave.approved_times().get(absent),
             "substitutions_sealed": (row["substitutions_sealed"] is None) == (approved is None),
         }
         return [name for name, is_same in same.items() if not is_same]

@@ -21,10 +21,11 @@ from server.audit.earlier import check_earlier
 from server.audit.findings import Code, Findings
 from server.audit.log_check import LogCheck
 from server.audit.rows import key_text, read_rows
+from server.escrow.custodians import EscrowConfig
 from server.storage.migrate import newest_revision
-from server.storage.schema import cosigned_checkpoint, escrow_share, metadata
+from server.storage.schema import cosigned_checkpoint, escrow_key_share, escrow_share, metadata
 
-__all__ = ["check_cosigned", "check_schema", "check_shares"]
+__all__ = ["check_cosigned", "check_key_shares", "check_schema", "check_shares"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -102,6 +103,21 @@ def _changed(note: bytes, first_time: datetime, policy: Policy | None) -> list[s
         return ["note"]
     first = min((_EPOCH + timedelta(seconds=cosigned_at(one.value)) for one in cosigned), default=first_time)
     return [] if first == first_time else ["first_time"]
+
+
+def check_key_shares(connection: Connection, key_id: str, escrow: EscrowConfig | None, findings: Findings) -> None:
+    """The shares of a key file are all there, and those of the key in use are as many as its custodians."""
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for (owner, number), row in read_rows(connection, escrow_key_share, findings):
+        found[owner].append((number, row["threshold"]))
+    for owner in sorted(found.keys() | ({key_id} if escrow is not None else set())):
+        held = found.get(owner, [])
+        terms = (
+            (len(held), held[0][1]) if owner != key_id or escrow is None else (len(escrow.recipients), escrow.threshold)
+        )
+        if held != [(number, terms[1]) for number in range(1, terms[0] + 1)]:
+            message = f"Of the {terms[0]} shares of this key, {len(held)} are there as they were made."
+            findings.add(Code.SHARES_MISSING, message, table=escrow_key_share.name, row=owner)
 
 
 def check_shares(connection: Connection, books: Iterable[Book], custodians: int | None, findings: Findings) -> None:

@@ -48,6 +48,9 @@ HARMLESS = {
         "takes evidence away and makes up none: the witnesses and everybody who kept a copy still have it, and the "
         "verifier reports a freeze without it as less well witnessed"
     ),
+    ("escrow_key_share", "*"): "as in `escrow_share`",
+    ("escrow_key_share", "recipient"): "as in `escrow_share`",
+    ("escrow_key_share", "data"): "as in `escrow_share`",
     ("escrow_share", "*"): "exchanged shares open for other custodians than before; a missing one is found",
     (
         "escrow_share",
