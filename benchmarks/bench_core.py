@@ -95,7 +95,7 @@ def draw_entry(orders: int, persons: int, turns: int) -> dict[str, Any]:
     return entry(name, ours * 1e3, theirs * 1e3, "ms", "lower")
 
 
-def entries(*, large: bool = False) -> list[dict[str, Any]]:
+def entries(*, large: bool = True) -> list[dict[str, Any]]:
     """Every comparison, each measured side by side now."""
     found = [shuffle_entry(100, 31, 500), shuffle_entry(10_000, 31, 20), shuffle_entry(1_000_000, 9, 1)]
     found.append(keystream_entry())
