@@ -16,10 +16,11 @@ SOURCES := pyproject.toml setup.py constraints.txt tools/setup.sh \
 TESTS ?= tests
 DECLARATIONS ?=
 SEED ?=
+SECONDS ?= 60
 KEEP ?=
 AGAINST ?=
 
-.PHONY: help setup test check lint types stubs contract demo bench proto docs breaking upgrade wheel clean distclean
+.PHONY: help setup test check lint types stubs contract demo fuzz bench proto docs breaking upgrade wheel clean distclean
 
 help: ## Show this list.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +57,9 @@ contract: $(READY)
 
 demo: $(READY) ## Run one whole day at a port. DECLARATIONS=path.csv SEED=n KEEP=1 change it.
 	@$(VENV)/bin/assign demo $(if $(DECLARATIONS),--declarations "$(DECLARATIONS)") $(if $(SEED),--seed "$(SEED)") $(if $(KEEP),--keep)
+
+fuzz: $(READY) ## Feed every parser of outside bytes with damaged ones for SECONDS=60; keeps what it finds.
+	@$(PYTHON_IN) tools/fuzz.py --seconds "$(SECONDS)"
 
 bench: $(READY) ## Measure; writes benchmarks/report.json.
 	@$(PYTHON_IN) benchmarks/run.py
