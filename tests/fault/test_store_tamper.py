@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from assign.errors import Corrupt
 from assign.log.checkpoint import parse_checkpoint
 from assign.log.cosignature import Cosigner, Policy
 from assign.log.note import NoteSigner, Signature, parse_note
-from assign.names import Port
+from assign.names import Port, ShiftId, ShiftName, WaveName
 from server.actions.start_log import start_log
 from server.audit.audit import COMPARED, AuditReport, audit_store
 from server.audit.findings import Code
@@ -38,7 +39,9 @@ from server.cosigning.settings import WitnessPolicy
 from server.sequencer import Sequencer
 from server.storage.cosignatures import add_cosignatures
 from server.storage.ledger import read_head
-from server.storage.schema import Moment, Words, metadata, wave
+from server.storage.outcomes import seal_context
+from server.storage.schema import Moment, Words, metadata, replacement, shift, wave
+from server.storage.secrets import master_context
 from server.storage.sqlite import open_writer
 from server.storage.unit import Services
 
@@ -332,6 +335,52 @@ def test_ciphertexts_of_two_waves_cannot_be_exchanged(store: Store) -> None:
             assert _apply(connection, Tamper("wave", kind, "exchange", exchange))
             assert _first_code(audited(connection, store)) == Code.SEALED_VALUE
             connection.exec_driver_sql("ROLLBACK TO tamper")
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "plaintext", "code"),
+    [
+        ("outcome", "outcome_sealed", b"{}", Code.DRAW_DIFFERS),
+        ("draw-key", "key_sealed", bytes(32), Code.DRAW_DIFFERS),
+        ("salt", "salt_sealed", bytes(32), Code.COMMITMENT),
+        ("inputs", "inputs_sealed", b"{}", Code.COMMITMENT),
+        ("master", "master_sealed", bytes(32), Code.COMMITMENT),
+        ("substitutions", "substitutions_sealed", b'[["o-1","i-01"]]', Code.SEALED_VALUE),
+    ],
+)
+def test_the_holder_of_the_key_cannot_seal_something_else(
+    store: Store, kind: str, column: str, plaintext: bytes, code: Code
+) -> None:
+    """Whoever can seal as the server does still has to meet what the log committed to."""
+    for connection in store.connect():
+        table = {"master": shift, "substitutions": replacement}.get(kind, wave)
+        row = next(row for row in _rows(connection, table) if row[column] is not None and row.get("key_sealed", 1))
+        port, name = Port(row["port"]), ShiftName(Port(row["port"]), ShiftId(row["shift"]))
+        assert port == PORT
+        if table is shift:
+            context = master_context(name)
+        else:
+            start = datetime.fromtimestamp(row["wave_start" if table is replacement else "start"] / 1e6, UTC)
+            full = f"substitutions/{row['replacement']}" if table is replacement else kind
+            context = seal_context(full, WaveName(name, start))
+        sealed = store.services.keyring.seal(plaintext, context=context)
+        assert _apply(connection, Tamper(table.name, column, "sealed anew", (_update(table, row, {column: sealed}),)))
+        assert _first_code(audited(connection, store)) == code
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE inspection_order SET selected_by = 's-2' WHERE selected_by = 's-1'",
+        "DELETE FROM handled_selection",
+    ],
+)
+def test_who_selected_an_order_cannot_be_rewritten(store: Store, statement: str) -> None:
+    """In both tables alike, so that the selector could inspect it himself: the salt gives it away."""
+    for connection in store.connect():
+        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("UPDATE handled_selection SET person = 's-2' WHERE person = 's-1'")
+        assert not audited(connection, store).is_sound
 
 
 def _first_code(report: AuditReport) -> Code:
