@@ -23,7 +23,6 @@ from e2e.port import (
     ROSTER_OFFICER,
     SECURITY_OFFICER,
     SUPERVISOR,
-    Identity,
     Site,
     refusal,
     running_site,
@@ -42,6 +41,7 @@ from assign.v1 import privacy_service_pb2 as privacy_pb2
 from assign.v1 import review_service_pb2 as review_pb2
 from server.auth.certificate_files import CertificateDirectory
 from server.auth.permissions import ALLOWED
+from server.demo.workplace import Identity
 
 MINUTE = timedelta(minutes=1)
 

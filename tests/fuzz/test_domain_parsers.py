@@ -6,17 +6,11 @@ FUZZ_SECONDS in the environment is the time that each parser gets (0.3).
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-_TOOLS = str(Path(__file__).parents[2] / "tools")
-sys.path.insert(0, _TOOLS)
-from fuzz import CORPUS, outcome, run_target  # noqa: E402 - from tools/, which is no package
-from fuzz_targets import TARGETS  # noqa: E402
-
-sys.path.remove(_TOOLS)
+from fuzz_engine import CORPUS, outcome, run_target
+from fuzz_targets import TARGETS
 
 _SECONDS = float(os.environ.get("FUZZ_SECONDS", "0.3"))
 _KEPT = sorted(path for path in CORPUS.glob("*/*") if path.is_file())

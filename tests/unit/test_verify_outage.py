@@ -156,26 +156,24 @@ def test_an_honest_outage_is_sound_and_seen() -> None:
     assert shift.calendar_waves == 4
 
 
-def edit(kind: Kind, nth: int = 0, **changes: Any) -> Callable[[Outage], None]:
+def edit(kind: Kind, nth: int = 0, **changes: Any) -> Callable[[Outage], object]:
     """Change fields of the nth entry of a kind."""
-    return lambda outage: outage.operator.edit(kind, lambda body: body.update(changes), nth=nth) and None
+    return lambda outage: outage.operator.edit(kind, lambda body: body.update(changes), nth=nth)
 
 
-def edit_line(nth: int, line: int, **changes: Any) -> Callable[[Outage], None]:
+def edit_line(nth: int, line: int, **changes: Any) -> Callable[[Outage], object]:
     """Change fields of a line."""
-    return lambda outage: (
-        outage.operator.edit(Kind.MANUAL_ASSIGNMENT, lambda body: body["lines"][line].update(changes), nth=nth) and None
+    return lambda outage: outage.operator.edit(
+        Kind.MANUAL_ASSIGNMENT, lambda body: body["lines"][line].update(changes), nth=nth
     )
 
 
-def edit_sheet(**changes: Any) -> Callable[[Outage], None]:
+def edit_sheet(**changes: Any) -> Callable[[Outage], object]:
     """Change fields of the first committed sheet."""
-    return lambda outage: (
-        outage.operator.edit(Kind.SHEETS_COMMIT, lambda body: body["sheets"][0].update(changes)) and None
-    )
+    return lambda outage: outage.operator.edit(Kind.SHEETS_COMMIT, lambda body: body["sheets"][0].update(changes))
 
 
-def copy(kind: Kind) -> Callable[[Outage], None]:
+def copy(kind: Kind) -> Callable[[Outage], object]:
     """Log an entry again, just after it."""
 
     def repeat(outage: Outage) -> None:
@@ -185,9 +183,9 @@ def copy(kind: Kind) -> Callable[[Outage], None]:
     return repeat
 
 
-def drop(kind: Kind, nth: int = 0) -> Callable[[Outage], None]:
+def drop(kind: Kind, nth: int = 0) -> Callable[[Outage], object]:
     """Leave an entry out."""
-    return lambda outage: outage.operator.entries.pop(outage.operator.find(kind, nth)) and None
+    return lambda outage: outage.operator.entries.pop(outage.operator.find(kind, nth))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +222,7 @@ def drop(kind: Kind, nth: int = 0) -> Callable[[Outage], None]:
         (copy(Kind.PERSON_ERASED), Code.ERASURE_UNKNOWN),
     ],
 )
-def test_each_forgery_has_its_finding(forge: Callable[[Outage], None], code: Code) -> None:
+def test_each_forgery_has_its_finding(forge: Callable[[Outage], object], code: Code) -> None:
     """The operator writes his log as he likes, and signs it; the finding tells what he did."""
     outage = honest()
     forge(outage)

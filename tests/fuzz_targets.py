@@ -1,4 +1,4 @@
-"""Every parser that meets outside bytes, each with bytes that it takes: what `tools/fuzz.py` and the tests feed."""
+"""Every parser that meets outside bytes, each with bytes that it takes: what `make fuzz` and the tests feed."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class _Open(Door):
         """A supervisor."""
         return Caller("person", "sup-1", Role.SUPERVISOR, frozenset({f"ports/{PORT}/terminals/RWG"}))
 
-    async def refuse(self, _context: object, _method: str, error: Exception, _request: object) -> Any:  # type: ignore[override]
+    async def refuse(self, _context: object, _method: str, error: Exception, _request: object) -> Any:
         """As it is."""
         raise error
 
