@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 import httpx2
@@ -148,6 +149,18 @@ def test_clients_that_never_finish(witness: WitnessProcess) -> None:
         rest = client.recv(4096)  # a refusal or the end, in time
         assert rest == b"" or rest.startswith(b"HTTP/1.1 408")
         client.close()
+
+
+def test_answer_is_one_answer(witness: WitnessProcess) -> None:
+    """Head and body leave together: the body does not wait 40 ms for the other side to acknowledge the head."""
+    witness.start()
+    with httpx2.Client(trust_env=False) as client:
+        seconds = []
+        for _ in range(15):
+            begin = time.perf_counter()
+            assert client.post(f"{witness.url}/add-checkpoint", content=b"old").status_code == 400
+            seconds.append(time.perf_counter() - begin)
+    assert median(seconds) < 0.03
 
 
 def test_bytes_that_are_not_http(witness: WitnessProcess) -> None:
