@@ -26,6 +26,7 @@ __all__ = ["main", "register", "verify"]
 
 _SOUND, _WRONG, _UNREADABLE = 0, 1, 2
 _MAX_KEY_BYTES = 4096
+_MAX_NAME = 255
 
 _HELP = (
     "Check a port's log and every draw in it, offline, trusting nobody.\n\n"
@@ -100,7 +101,8 @@ def _read_key(path: Path) -> str:
 
 
 def _read_witness(text: str) -> str:
-    if "+" not in text or Path(text).is_file():
+    # The path of a file may have pluses as well; what is longer than any name of one is a key.
+    if "+" not in text or (len(text) <= _MAX_NAME and Path(text).is_file()):
         with Path(text).open("rb") as file:
             text = file.read(_MAX_KEY_BYTES).decode("utf-8", "replace").strip()
     return Witness.from_vkey(text).vkey()

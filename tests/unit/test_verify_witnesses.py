@@ -471,6 +471,7 @@ def test_command_takes_keys_and_files(tmp_path: Path) -> None:
     for wrong, reason in (
         (["--witness", "hello"], "No such file"),
         (["--witness", "he+l+lo"], "KEY_"),
+        (["--witness", "name+00000000+" + "A" * 1752], "KEY_"),
         (["--quorum", "1"], "POLICY_QUORUM"),
         (["--witness", KEYS[0], "--quorum", "2"], "POLICY_QUORUM"),
         (["--witness", tmp_path / "log.vkey"], "KEY_TYPE"),
