@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from seeded_entropy import SeededEntropy
 
 _TESTS = Path(__file__).parent
@@ -16,6 +18,13 @@ _OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 def entropy() -> SeededEntropy:
     """The same bytes in each run, other bytes at each call."""
     return SeededEntropy(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """What a test does to the operator's log ends with it: otherwise the order of tests would matter."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
