@@ -244,3 +244,13 @@ def test_a_shift_has_so_many_places_and_no_more() -> None:
     assert sheets.deal_sheets(MASTER, ORIGIN, SHIFT, PEOPLE, first=1, copies=1, places_left=places)
     with pytest.raises(InvalidInput, match="SHEETS_TOO_MANY"):
         sheets.deal_sheets(MASTER, ORIGIN, SHIFT, PEOPLE, first=1, copies=1, places_left=3)
+
+
+def test_no_line_of_a_roster_makes_the_work_explode() -> None:
+    """Thousands of terminals times thousands of qualifications are refused, not multiplied out."""
+    words = frozenset(f"q{number}" for number in range(3000))
+    hostile = SheetPerson(
+        person=Pseudonym("0" * 32), terminals=frozenset(map(TerminalCode, words)), qualifications=words
+    )
+    with pytest.raises(InvalidInput, match="SHEETS_TOO_MANY"):
+        sheets.deal_sheets(MASTER, ORIGIN, SHIFT, [hostile], first=1, copies=1)

@@ -51,6 +51,7 @@ MAX_SHEETS: Final = 9999
 MAX_PLACES: Final = 10**6
 """Persons on all sheets of a shift: what a verifier is willing to shuffle again."""
 _MAX_NUMBER: Final = 10**6
+_MAX_STEPS: Final = 10**7
 _SHEET = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -153,12 +154,24 @@ def parse_sheet_name(text: str, *, field: str = "") -> tuple[str, int]:
 
 
 def groups_of(persons: Iterable[SheetPerson]) -> list[Group]:
-    """The groups of a roster, ascending: at each terminal no qualification, each one, and each person's whole set."""
+    """The groups of a roster, ascending: at each terminal no qualification, each one, and each person's whole set.
+
+    Raises InvalidInput (SHEETS_TOO_MANY) where there would be more than MAX_SHEETS: a line of a hostile roster names
+    thousands of terminals and of qualifications.
+    """
     groups: set[Group] = set()
+    steps = 0
     for person in persons:
         sets = {(), tuple(sorted(person.qualifications)), *((word,) for word in person.qualifications)}
+        steps += len(person.terminals) * len(sets)
+        if len(person.terminals) * len(sets) > MAX_SHEETS or steps > _MAX_STEPS:
+            raise _too_many()
         groups.update(Group(terminal, words) for terminal in person.terminals for words in sets)
     return sorted(groups)
+
+
+def _too_many() -> InvalidInput:
+    return InvalidInput("SHEETS_TOO_MANY", "A shift cannot have so many sheets; ask for fewer.", field="copies")
 
 
 def group_for(groups: Iterable[Group], terminal: TerminalCode, needs: Collection[str]) -> Group | None:
@@ -188,9 +201,10 @@ def deal_sheets(
         raise InvalidInput("SHEETS_NOBODY", "Nobody is on the roster of this shift yet: import it first.")
     if not 1 <= copies <= MAX_COPIES:
         raise InvalidInput("SHEET_COPIES", f"Ask for 1 to {MAX_COPIES} sheets of each kind.", field="copies")
-    able = _able(persons, places_left // copies)
-    if able is None or first + len(able) * copies > MAX_SHEETS:
-        raise InvalidInput("SHEETS_TOO_MANY", "A shift cannot have so many sheets; ask for fewer.", field="copies")
+    able = _able(persons)
+    places = copies * sum(map(len, able.values()))
+    if first + len(able) * copies > MAX_SHEETS or places > places_left:
+        raise _too_many()
     numbers = range(first, first + len(able) * copies)
     return [
         _deal(master, origin, shift, number, group, people)
@@ -198,17 +212,16 @@ def deal_sheets(
     ]
 
 
-def _able(persons: Sequence[SheetPerson], most: int) -> dict[Group, list[Pseudonym]] | None:
-    """Each group, ascending, with its people by pseudonym; None where those are more than `most` in all."""
+def _able(persons: Sequence[SheetPerson]) -> dict[Group, list[Pseudonym]]:
+    """Each group, ascending, with its people by pseudonym."""
     able: dict[Group, list[Pseudonym]] = {group: [] for group in groups_of(persons)}
     at: dict[TerminalCode, list[Group]] = {}
     for group in able:
         at.setdefault(group.terminal, []).append(group)
+    if sum(len(at[terminal]) for one in persons for terminal in one.terminals) > _MAX_STEPS:
+        raise _too_many()
     for one in sorted(persons, key=lambda one: one.person):
         for group in (group for terminal in one.terminals for group in at[terminal]):
-            most -= 1
-            if most < 0:
-                return None
             if one.qualifications.issuperset(group.qualifications):
                 able[group].append(one.person)
     return able
