@@ -29,10 +29,12 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(help="Everything made up follows from it. The draws do not.")] = DayPlan().seed,
     directory: Annotated[Path, typer.Option(help="Where the day's files go.")] = Path("build/demo"),
-    keep: Annotated[bool, typer.Option("--keep", help="Leave server and beacon running at the end.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave server, beacon and witnesses running at the end.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON on stdout; screens on stderr.")] = False,
 ) -> None:
-    """Play a whole day at the port of Rotterdam: real server, real beacon parties, real certificates.
+    """Play a whole day at the port of Rotterdam: real server, beacon parties, witnesses, custodians, certificates.
 
     Three shifts, six terminals, some 450 containers drawn for 159 inspectors, sick calls, attempts to peek and
     to cheat, and an auditor who verifies it all offline. Ends with status 0 only if every promise was kept;

@@ -11,16 +11,17 @@ from typing import Any
 
 from assign.draw.commitment import is_freeze
 from assign.encoding import sha256
-from assign.log.checkpoint import Checkpoint, sign_checkpoint
+from assign.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from assign.log.entries import Entry, Kind
 from assign.log.merkle import leaf_hash, root_of
+from assign.log.note import parse_note
 from assign.names import OrderId
 from assign.person import Pseudonym
 from assign.v1 import verification_service_pb2
 from assign.verify.bundle import read_bundle, write_bundle
 from server.auth.log_key import load_log_key
 from server.demo.choices import Choices
-from server.demo.notary import Saved, check_saved
+from server.demo.notary import Saved, ask_witnesses, check_saved
 from server.demo.processes import Finished, run_assign, run_assign_verify
 from server.demo.replayed import Replayed, replay_bundle
 from server.demo.stage import Stage
@@ -31,7 +32,13 @@ __all__ = ["Evidence", "gather_evidence"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the auditor found. `report` is the verifier's own, as JSON."""
+    """What the auditor found.
+
+    Attributes:
+        report: the verifier's own, as JSON.
+        checkpoints_cosigned: how many the bundle has.
+        freezes_witnessed: how many freezes every witness saw in time, by the verifier's word.
+    """
 
     report: dict[str, Any]
     bundle_bytes: int
@@ -39,16 +46,19 @@ class Evidence:
     tampered: tuple[str, ...]
     replayed: Replayed
     checkpoints_kept: int
+    checkpoints_cosigned: int
+    freezes_witnessed: int
 
 
 async def gather_evidence(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Evidence:
-    """Export the bundle, verify it, compare it, forge it twice. Raises BrokenPromise."""
+    """Export the bundle, verify it, compare it, forge it in several ways. Raises BrokenPromise."""
     await _export(stage, workplace.bundle)
     report = _verify(stage, workplace)
-    replayed = _compare(stage, workplace, saved)
+    replayed, cosigned = _compare(stage, workplace, [*saved, *await ask_witnesses(stage)])
+    witnessed = _count_witnessed(stage, report)
     tampered = _tamper(stage, workplace)
     data = workplace.bundle.read_bytes()
-    return Evidence(report, len(data), sha256(data).hex(), tampered, replayed, len(saved))
+    return Evidence(report, len(data), sha256(data).hex(), tampered, replayed, len(saved), cosigned, witnessed)
 
 
 async def _export(stage: Stage, path: Path) -> None:
@@ -59,7 +69,7 @@ async def _export(stage: Stage, path: Path) -> None:
 
 
 def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
-    options = ("--key", str(workplace.log_key), "--json")
+    options = (*_public_keys(workplace), "--json")
     done = run_assign("verify", str(workplace.bundle), *options, cwd=workplace.directory)
     said = _first_finding(done)
     stage.promises.keep("`assign verify` accepts the day's bundle, with exit status 0", done.status == 0, said)
@@ -79,6 +89,33 @@ def _verify(stage: Stage, workplace: Workplace) -> dict[str, Any]:
     return report
 
 
+def _public_keys(workplace: Workplace) -> tuple[str, ...]:
+    """The verifier's options with every key that the auditor has from elsewhere than the bundle."""
+    witnesses = [word for path in workplace.witness_keys.values() for word in ("--witness", str(path))]
+    quorum = ("--quorum", str(len(workplace.witness_keys))) if witnesses else ()
+    return "--key", str(workplace.log_key), *witnesses, *quorum
+
+
+def _count_witnessed(stage: Stage, report: dict[str, Any]) -> int:
+    """How many freezes every witness cosigned in time, which must be all, and what follows from that."""
+    keep, count = stage.promises.keep, len(stage.witness_keys)
+    given = (len(report["witnesses"]), report["quorum"])
+    keep("the verifier took the word of every witness, by the keys it was given apart", given == (count, count))
+    waves = [wave for shift in report["shifts"] for wave in shift["waves"]]
+    witnessed = sum(wave["is_witnessed"] is True for wave in waves)
+    seen = f"{witnessed} of {len(stage.journal.waves)}"
+    all_seen = len(waves) == witnessed == len(stage.journal.waves)
+    keep("the verifier finds every freeze cosigned by every witness before its beacon round", all_seen, seen)
+    for shift in report["shifts"]:
+        said = shift["guarantee"]["change"]
+        keep("the verifier no longer says that the operator alone could date a freeze back", _is_shared(said), said)
+    return witnessed
+
+
+def _is_shared(said: str) -> bool:
+    return "operator alone" not in said and "witnesses" in said
+
+
 def _first_finding(done: Finished) -> str:
     """What the verifier names first, from its report if it wrote one."""
     try:
@@ -89,12 +126,12 @@ def _first_finding(done: Finished) -> str:
     return f"{finding['code']}: {finding['message']}"
 
 
-def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Replayed:
-    """What the inspectors read over the wire is what the bundle replays to, person by person."""
+def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> tuple[Replayed, int]:
+    """What the inspectors read over the wire is what the bundle replays to; how many checkpoints it has cosigned."""
     with read_bundle(workplace.bundle) as bundle:
         replayed = replay_bundle(bundle)
-        check_saved(stage, saved, bundle, workplace.log_key.read_text().strip())
-        entries = [*bundle.entries()]
+        check_saved(stage, saved, bundle)
+        entries, cosigned = [*bundle.entries()], sum(1 for _ in bundle.cosigned())
     for look in stage.journal.looks:
         same = look.index < len(entries) and entries[look.index] == look.entry
         stage.promises.keep("the bundle holds every look that somebody has a receipt of", same, look.person)
@@ -105,7 +142,7 @@ def _compare(stage: Stage, workplace: Workplace, saved: list[Saved]) -> Replayed
         stage.promises.keep(promise, read == drawn, name)
     _check_substitutes(stage, replayed)
     _check_absences(stage, replayed)
-    return replayed
+    return replayed, cosigned
 
 
 def _read_by_pseudonym(stage: Stage, shift: str) -> dict[Pseudonym, list[tuple[str, OrderId]]]:
@@ -134,27 +171,44 @@ def _check_absences(stage: Stage, replayed: Replayed) -> None:
         stage.promises.keep("who called in sick before a freeze is absent in its opened inputs", counted, call.person)
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A changed copy of the bundle.
+
+    Attributes:
+        reason: what the verifier must say of it; empty: anything.
+        is_witnessed: the auditor who verifies it names the witnesses.
+    """
+
+    what: str
+    path: Path
+    reason: str
+    is_witnessed: bool = True
+
+
 def _tamper(stage: Stage, workplace: Workplace) -> tuple[str, ...]:
     """Copies with something changed, and what the library's own verifier says of each."""
     copies = [_flip_byte(stage, workplace), *_forge(stage, workplace)]
     with ThreadPoolExecutor(max_workers=2) as threads:
-        verified = threads.map(lambda copy: _verify_copy(copy[1], workplace), copies)
+        verified = threads.map(lambda copy: _verify_copy(copy, workplace), copies)
     told = []
-    for (what, _), done in zip(copies, verified, strict=True):
+    for copy, done in zip(copies, verified, strict=True):
         said = " ".join((done.errors + done.output).split())
-        promise = f"`assign-verify` refuses a copy of the bundle: {what}"
+        promise = f"`assign-verify` refuses a copy of the bundle: {copy.what}"
         stage.promises.keep(promise, done.status in (1, 2), f"status {done.status}: {said[-300:]}")
-        stage.promises.keep("of a refused bundle the first thing wrong is named", bool(said))
-        told.append(f"{what}: {said[:300]}")
+        stage.promises.keep(
+            "of a refused bundle the first thing wrong is named", bool(said) and copy.reason in said, said[:300]
+        )
+        told.append(f"{copy.what}: {said[:300]}")
     return tuple(told)
 
 
-def _verify_copy(copy: Path, workplace: Workplace) -> Finished:
-    key = str(workplace.log_key)
-    return run_assign_verify(str(copy), "--key", key, "--quiet", cwd=workplace.directory)
+def _verify_copy(copy: _Copy, workplace: Workplace) -> Finished:
+    keys = _public_keys(workplace) if copy.is_witnessed else ("--key", str(workplace.log_key))
+    return run_assign_verify(str(copy.path), *keys, "--quiet", cwd=workplace.directory)
 
 
-def _flip_byte(stage: Stage, workplace: Workplace) -> tuple[str, Path]:
+def _flip_byte(stage: Stage, workplace: Workplace) -> _Copy:
     """One byte of a copy is changed, at a place that follows from the seed."""
     data = bytearray(workplace.bundle.read_bytes())
     choices = Choices(stage.day.plan.seed, "flipped byte")
@@ -162,34 +216,59 @@ def _flip_byte(stage: Stage, workplace: Workplace) -> tuple[str, Path]:
     data[position] ^= 1 + choices.below(255)
     copy = workplace.directory / "day-flipped.bundle"
     copy.write_bytes(data)
-    return f"byte {position:,} of {len(data):,} changed", copy
+    return _Copy(f"byte {position:,} of {len(data):,} changed", copy, "")
 
 
-def _forge(stage: Stage, workplace: Workplace) -> list[tuple[str, Path]]:
-    """Two forgers exchange an outcome and repair every checksum; the second even holds the log's signing key."""
+def _forge(stage: Stage, workplace: Workplace) -> list[_Copy]:
+    """Copies with every checksum repaired and, but for one, signed with the log's own key."""
     with read_bundle(workplace.bundle) as bundle:
-        entries = [*bundle.entries()]
+        entries, cosigned = [*bundle.entries()], [*bundle.cosigned()]
         inputs = [(wave, bundle.inputs(wave) or b"") for wave in bundle.waves]
         log_key, checkpoint = bundle.log_key, bundle.checkpoint
-    draws = [index for index, data in enumerate(entries) if _is_draw(data)]
-    index = Choices(stage.day.plan.seed, "forged draw").pick(draws)
+    seed = stage.day.plan.seed
+    drawn = Choices(seed, "forged draw").pick([at for at, data in enumerate(entries) if _is_draw(data)])
+    seen = parse_checkpoint(parse_note(cosigned[-1]).text).size
+    tried = Choices(seed, "hidden attempt").pick([at for at in range(seen) if _is_attempt(entries[at])])
+    outcome = _exchange(entries, drawn, "transcript", sha256(b"another outcome").hex())
+    hidden = _exchange(entries, tried, "reason", "MESSAGE_MALFORMED")
+    signed, hiding = (_sign(workplace, forged) for forged in (outcome, hidden))
+    what, anew = f"outcome in log entry {drawn:,} exchanged", "signed anew with the log's key"
+    peek = f"attempt to peek in log entry {tried:,} made harmless"
+    none: list[bytes] = []
+    forgers = (
+        ("repaired", f"{what}, every checksum repaired", "ROOT_MISMATCH", True, checkpoint, outcome, none),
+        ("signed", f"{what}, {anew}, no witness named", "REPLAY_MISMATCH", False, signed, outcome, none),
+        ("forked", f"{peek}, {anew}", "CHECKPOINT_FORKED", True, hiding, hidden, cosigned),
+        ("bare", "nothing but the witnesses' word left out", "FREEZE_UNWITNESSED", True, checkpoint, entries, none),
+    )
+    copies = []
+    for name, how, reason, is_witnessed, note, written, notes in forgers:
+        path = workplace.directory / f"day-{name}.bundle"
+        with path.open("wb") as file:
+            write_bundle(file, log_key=log_key, checkpoint=note, entries=written, inputs=inputs, cosigned=notes)
+        copies.append(_Copy(how, path, reason, is_witnessed))
+    return copies
+
+
+def _exchange(entries: list[bytes], index: int, name: str, value: str) -> list[bytes]:
+    """The entries with another value in one of them."""
     entry = Entry.from_bytes(entries[index])
-    entry.body["transcript"] = sha256(b"another outcome").hex()
-    entries[index] = entry.to_bytes()
+    entry.body[name] = value
+    return [*entries[:index], entry.to_bytes(), *entries[index + 1 :]]
+
+
+def _sign(workplace: Workplace, entries: list[bytes]) -> bytes:
+    """What the holder of the log's key can sign of any entries."""
     root = root_of(leaf_hash(data) for data in entries)
     signer = load_log_key(workplace.run / "log.key")
-    signed = sign_checkpoint(Checkpoint(workplace.origin, len(entries), root), signer)
-    copies = []
-    forgers = (
-        ("repaired", "every checksum repaired", checkpoint),
-        ("signed", "signed anew with the log's key", signed),
-    )
-    for name, how, note in forgers:
-        copy = workplace.directory / f"day-{name}.bundle"
-        with copy.open("wb") as file:
-            write_bundle(file, log_key=log_key, checkpoint=note, entries=entries, inputs=inputs)
-        copies.append((f"outcome in log entry {index:,} exchanged, {how}", copy))
-    return copies
+    return sign_checkpoint(Checkpoint(workplace.origin, len(entries), root), signer)
+
+
+def _is_attempt(data: bytes) -> bool:
+    if is_freeze(data):
+        return False
+    entry = Entry.from_bytes(data)
+    return entry.kind is Kind.REFUSAL and entry.body["reason"] == "REVEAL_TOO_EARLY"
 
 
 def _is_draw(data: bytes) -> bool:

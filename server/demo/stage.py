@@ -12,6 +12,8 @@ from typing import TypeVar
 import grpc
 import httpx2
 
+from assign.log.cosignature import Policy, Witness
+from assign.log.note import NoteVerifier
 from assign.names import OrderId, PersonId
 from assign.order import Slot
 from assign.person import Pseudonym
@@ -120,6 +122,7 @@ class Stage:
         orders, slots: the planned ones, and those that come in over the day.
         party_urls: where the beacon's parties answer, by name.
         log_key: the log's public key, as published.
+        witness_urls, witness_keys: where the witnesses answer, and their public keys as published, by name.
     """
 
     day: PortDay
@@ -133,7 +136,15 @@ class Stage:
     log_key: str
     orders: dict[OrderId, PlannedOrder]
     slots: list[Slot]
+    witness_urls: dict[str, str] = field(default_factory=dict)
+    witness_keys: dict[str, str] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
+
+    @property
+    def policy(self) -> Policy:
+        """Whose word the auditor takes for a checkpoint: the log's, and that of every witness."""
+        witnesses = tuple(Witness.from_vkey(text) for text in self.witness_keys.values())
+        return Policy((NoteVerifier.from_vkey(self.log_key),), witnesses, len(witnesses))
 
     def slots_of_wave(self, start: datetime) -> list[Slot]:
         """The slots in the wave that starts at `start`."""

@@ -109,6 +109,9 @@ def _count_evidence(stage: Stage, evidence: Evidence) -> dict[str, int]:
     return {
         "draws": int(report["draws"]),
         "draws_replayed": int(report["draws_replayed"]),
+        "witnesses": len(stage.witness_keys),
+        "freezes_witnessed": evidence.freezes_witnessed,
+        "checkpoints_cosigned": evidence.checkpoints_cosigned,
         "checkpoints_kept": evidence.checkpoints_kept,
         "log_entries": int(report["tree_size"]),
         "refusals_in_log": int(report["entries"].get("refusal", 0)),
@@ -136,20 +139,25 @@ def _show_evidence(stage: Stage, summary: Summary, evidence: Evidence) -> None:
     say, counts = stage.screens.say, summary.counts
     say(f"Exported {summary.bundle}, {counts['bundle_bytes']:,} bytes, SHA-256 {summary.bundle_sha256}.")
     say(
-        f"`assign verify`, given the log's public key apart: sound; {counts['draws_replayed']} of {counts['draws']} "
-        f"draws replay byte for byte, {counts['log_entries']:,} log entries. What each inspector read over the wire is "
-        f"what the bundle replays to for him: {counts['receipts']} of them hold a receipt of a look, checked offline, "
-        "which ties the bundle's pseudonyms to people."
+        f"`assign verify`, given the public keys of log and witnesses apart: sound; {counts['draws_replayed']} of "
+        f"{counts['draws']} draws replay byte for byte, {counts['log_entries']:,} log entries. What each inspector "
+        f"read over the wire is what the bundle replays to for him: {counts['receipts']} of them hold a receipt of a "
+        "look, checked offline, which ties the bundle's pseudonyms to people."
     )
     for said in summary.tampered:
         say(f"Refused: {said}")
     answers = [(key.replace("_", " "), text) for key, text in summary.guarantee.items()]
     stage.screens.table("What every draw rests on, in the verifier's words", ("question", "answer"), answers)
     say(
-        f"In this demonstration the auditor was the witness: he kept {evidence.checkpoints_kept} signed checkpoints, "
-        "one from between the freeze and the draw of each wave. Every one covers its freeze and fits the final log, so "
-        "for him, and whoever trusts him, dating back is excluded. The clock of this day was steered: the verifier "
-        "says so itself, and a demonstration is never evidence."
+        f"Witnesses: {' and '.join(stage.witness_keys)}, each with a key and a memory of its own, cosigned "
+        f"{evidence.checkpoints_cosigned} checkpoints of the log; {counts['freezes_witnessed']} of {counts['draws']} "
+        f"freezes were cosigned by all {counts['witnesses']} before their beacon round. The auditor holds a receipt of "
+        "each freeze under such a checkpoint, taken before its value existed; all fit the final log, and so does what "
+        "each witness says it saw last."
+    )
+    say(
+        "Here all of them run on one machine, and witnesses under one roof are one. The clock of this day was steered: "
+        "the verifier says so itself, and a demonstration is never evidence."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from assign.names import TerminalCode
 from server.auth.access import AccessTable, Kind, Role
 from server.auth.certificate_files import CertificateDirectory, principals
 from server.clock import ClockFile
+from server.demo.outsiders import NOBODY, Outsiders
 from server.demo.port_day import PortDay
 from server.demo.processes import Processes, is_running_in, run_assign
 from server.demo.promises import BrokenPromise
@@ -60,19 +61,23 @@ class Workplace:
 
     Attributes:
         bundle: what the auditor takes home. log_key: the log's public key, published apart from it.
+        witness_keys: the witnesses' public keys by name, each published by that witness.
         logs: what the programs write while they run.
     """
 
-    def __init__(self, directory: Path, day: PortDay) -> None:
+    def __init__(self, directory: Path, day: PortDay, outsiders: Outsiders = NOBODY) -> None:
         self.directory = directory.absolute()
         self.run = self.directory / "run"
         self.logs = self.directory / "logs"
         self.bundle = self.directory / "day.bundle"
         self.log_key = self.directory / "log.vkey"
+        self.outsiders = outsiders
+        self.witness_keys = {name: self.directory / f"{name}.vkey" for name in outsiders.witnesses}
         self.clock_path = self.run / "clock"
         self.origin = f"assign.example/{day.plan.port}"
         self._certificates: CertificateDirectory | None = None
         self._day = day
+        self._public: dict[str, str] = {}
 
     @property
     def certificates(self) -> CertificateDirectory:
@@ -108,7 +113,7 @@ class Workplace:
         self.run.mkdir(parents=True, mode=0o700)
         (self.run / _MARKER).touch()
         self.logs.mkdir(exist_ok=True)
-        for path in (self.bundle, self.log_key, *self.logs.glob("*.log")):
+        for path in (self.bundle, self.log_key, *self.witness_keys.values(), *self.logs.glob("*.log")):
             path.unlink(missing_ok=True)
 
     def _require_stopped(self) -> None:
@@ -146,8 +151,20 @@ class Workplace:
         with ThreadPoolExecutor() as threads:
             return {party: f"http://{url}" for party, url in zip(PARTIES, threads.map(start, PARTIES), strict=True)}
 
+    def start_witnesses(self, processes: Processes) -> dict[str, str]:
+        """Start every witness of the log, each with its own key and memory; their URLs by name."""
+
+        def start(name: str) -> str:
+            serve = ["witness", "serve", "--key", f"{name}.key", "--state", f"{name}.db", "--clock-file", "clock"]
+            log = ["--log", self.log_key.read_text().strip()]
+            return processes.start(f"witness-{name}", *serve, *log, ready=_LISTENING, cwd=self.run)[1]
+
+        names = self.outsiders.witnesses
+        with ThreadPoolExecutor() as threads:
+            return {name: f"http://{url}" for name, url in zip(names, threads.map(start, names), strict=True)}
+
     def _make_secrets(self) -> None:
-        """The server's keys and each party's chain, by the real commands, two at a time."""
+        """The server's keys, each party's chain and the outsiders' keys, by the real commands, two at a time."""
         first, last = self._day.shifts[0].start, self._day.shifts[-1].end
         genesis = first - timedelta(hours=_HOURS_BEFORE)
         rounds = int((last + timedelta(hours=_HOURS_AFTER) - genesis).total_seconds()) // _PERIOD_SECONDS
@@ -155,21 +172,31 @@ class Workplace:
         schedule += ["--length-rounds", str(rounds)]
         chains = [["beacon", "init", "--state", f"{party}.chain", "--name", party, *schedule] for party in PARTIES]
         log_key = ["keys", "log", "log.key", "--origin", self.origin]
+        keys = self.outsiders.key_commands()
+        commands = [["keys", "encryption", "kek.key"], log_key, *chains, *keys.values()]
         with ThreadPoolExecutor(max_workers=2) as threads:
-            said = [
-                *threads.map(lambda words: self._assign(*words), [["keys", "encryption", "kek.key"], log_key, *chains])
-            ]
+            said = [*threads.map(lambda words: self._assign(*words), commands)]
         self.log_key.write_text(f"{said[1].strip()}\n")
-        for party, commitment in zip(PARTIES, said[2:], strict=True):
+        for party, commitment in zip(PARTIES, said[2:], strict=False):
             (self.run / f"{party}.json").write_text(commitment)
+        self._public = {name: text.strip() for name, text in zip(keys, said[2 + len(PARTIES) :], strict=True)}
+        for name, path in self.witness_keys.items():
+            path.write_text(f"{self._public[name]}\n")
 
-    def start_server(self, processes: Processes, urls: dict[str, str]) -> str:
+    def start_server(
+        self, processes: Processes, urls: dict[str, str], witness_urls: Mapping[str, str] | None = None
+    ) -> str:
         """Write the configuration and start the server; its address."""
-        (self.run / "assign.toml").write_text(self._config_toml(urls))
+        (self.run / "assign.toml").write_text(self._config_toml(urls, witness_urls or {}))
         match = processes.start("server", "serve", "--config", "assign.toml", ready=_LISTENING, cwd=self.run)
         return match[1]
 
-    def _config_toml(self, urls: dict[str, str]) -> str:
+    def banner(self) -> list[str]:
+        """What the server says at its start of witnesses and custodians."""
+        lines = (self.logs / "server.log").read_text(errors="replace").splitlines()
+        return [line for line in lines if line.lower().removeprefix("no ").startswith(("witnesses:", "escrow:"))]
+
+    def _config_toml(self, urls: dict[str, str], witness_urls: Mapping[str, str]) -> str:
         plan = self._day.plan
         lines = [
             'listen = "127.0.0.1:0"',
@@ -186,6 +213,7 @@ class Workplace:
             'pin = "beacon.json"',
             "[beacon.urls]",
             *(f"{party} = {json.dumps([url])}" for party, url in urls.items()),
+            *self.outsiders.config_toml(self._public, witness_urls),
             "[[ports]]",
             f'port = "{plan.port}"',
             f'origin = "{self.origin}"',

@@ -1,4 +1,4 @@
-"""A small day with real processes: certificates, beacon parties, server, clients, export, verification."""
+"""A small day with real processes: certificates, beacon parties, witnesses, server, clients, export, verification."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.demo.port_day import DEFAULT_TERMINALS, DayPlan
+from server.demo.processes import run_assign_verify
 from server.demo.run import run_demo
 from server.demo.summary import Summary
 
@@ -82,15 +83,47 @@ def test_summary_is_json_and_names_no_inspector(played):
 
 def test_changed_copies_are_refused_with_a_reason(played):
     directory, summary = played
-    flipped, repaired, signed = summary.tampered
+    flipped, repaired, signed, forked, bare = summary.tampered
     assert "changed" in flipped
     assert "ROOT_MISMATCH" in repaired
     assert "REPLAY_MISMATCH" in signed  # not even the log's own key makes another outcome valid
+    assert "CHECKPOINT_FORKED" in forked
+    assert "FREEZE_UNWITNESSED" in bare
     assert (directory / "day.bundle").stat().st_size == summary.counts["bundle_bytes"]
 
 
+def test_every_freeze_was_cosigned_by_both_witnesses(played):
+    """The keys are not the bundle's; with them the operator alone cannot have dated anything back."""
+    directory, summary = played
+    counts = summary.counts
+    assert counts["witnesses"] == 2
+    assert counts["freezes_witnessed"] == counts["waves"] == counts["checkpoints_kept"]
+    assert counts["checkpoints_cosigned"] >= counts["waves"]
+    assert "both witnesses" in summary.guarantee["change"]
+    assert "operator alone" not in summary.guarantee["change"]
+    for name in ("university", "customs-union"):
+        vkey = (directory / f"{name}.vkey").read_text()
+        assert vkey.startswith(f"witness.example/{name}+")
+
+
+def test_without_the_witnesses_keys_the_operator_alone_is_named(played):
+    """What the same file says to an auditor who names no witness."""
+    directory, _ = played
+    done = run_assign_verify("day.bundle", "--key", "log.vkey", "--json", cwd=directory)
+    assert done.status == 0
+    change = json.loads(done.output)["shifts"][0]["guarantee"]["change"]
+    assert "operator alone" in change
+    assert "no witness was named" in change
+
+
+def test_custodians_hold_the_seed_together(played):
+    _, summary = played
+    assert any("enough custodians together" in promise for promise in summary.promises)
+    assert summary.promises["one custodian fewer recovers nothing"] == 1
+
+
 def test_nothing_keeps_running(played):
-    """Server and beacon parties have ended: nobody holds their files."""
+    """Server, beacon parties and witnesses have ended: nobody holds their files."""
     directory, _ = played
     needle = str(directory)
     for process in Path("/proc").glob("[0-9]*"):
