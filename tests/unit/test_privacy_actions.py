@@ -136,6 +136,8 @@ def test_an_erased_person_is_nowhere_and_the_log_is_untouched(tmp_path: Path) ->
         assert person.encode() in files
         assert bytes(sealed) in files
         before, log = bundle_of(service), await log_of(service)
+        # Some builds of SQLite overwrite what they free without being told.
+        await service.act(lambda unit: unit.connection.exec_driver_sql("PRAGMA secure_delete=OFF").close())
         erased = await erase(service, person)
         after = await log_of(service)
         assert after[: len(log)] == log

@@ -153,7 +153,8 @@ def test_an_honest_outage_is_sound_and_seen() -> None:
     }
     [shift] = report.shifts
     assert (shift.count(WaveState.MANUAL), shift.count(WaveState.MISSED)) == (1, 3)
-    assert shift.calendar_waves == 4
+    assert shift.ends() == {"drawn": 0, "manual": 1, "missed": 3, "open": 0}
+    assert shift.to_json()["ends"] == shift.ends()  # type: ignore[call-overload,index]
 
 
 def edit(kind: Kind, nth: int = 0, **changes: Any) -> Callable[[Outage], object]:

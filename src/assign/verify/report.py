@@ -82,10 +82,22 @@ class ShiftReport:
         """How many of `waves` are in `state`."""
         return sum(wave.state is state for wave in self.waves)
 
+    def ends(self) -> dict[str, Json]:
+        """How many of the calendar's waves ended in each way, and how many have not ended (yet, or at all)."""
+        drawn = sum(wave.draw_index is not None for wave in self.waves)
+        missed, manual = self.count(WaveState.MISSED), self.count(WaveState.MANUAL)
+        return {
+            "drawn": drawn,
+            "manual": manual,
+            "missed": missed,
+            "open": self.calendar_waves - drawn - missed - manual,
+        }
+
     def to_json(self) -> Json:
         """An object of the attributes."""
         return {
             "calendar_waves": self.calendar_waves,
+            "ends": self.ends(),
             "guarantee": self.guarantee.to_json(),
             "is_closed": self.is_closed,
             "name": self.name,
