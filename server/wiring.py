@@ -219,7 +219,7 @@ def _handlers(
         **Reveals(door).handlers(),
         **Evidence(door, services, verifiers).handlers(),
         **Outages(door).handlers(),
-        **Privacy(door).handlers(),
+        **Privacy(door, services.keyring).handlers(),
         **Reviews(door, services).handlers(),
     }
 

@@ -209,7 +209,7 @@ def _calls() -> dict[str, Callable[[bytes], object]]:
         Orders(door),
         Reveals(door),
         Outages(door),
-        Privacy(door),
+        Privacy(door, stop),
     )
     handlers = {
         f"/{service}/{method}": handler

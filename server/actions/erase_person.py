@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from assign.encoding import Json
 from assign.errors import Conflict, NotFound
@@ -22,12 +25,12 @@ from server.outage.exceptions import (
     who_asked,
 )
 from server.privacy.anonymise import anonymise_person, record_register
-from server.privacy.key_register import commit_person_keys, find_pseudonyms, open_person_key
-from server.storage.schema import handled_selection, person, roster_entry, shift, slot
+from server.privacy.key_register import Counted, commit_person_keys, find_pseudonyms, open_person_key
+from server.storage.schema import exception_request, handled_selection, person, roster_entry, shift, slot
 from server.storage.slots import SlotState
 from server.storage.unit import Unit
 
-__all__ = ["Erased", "erase_person", "request_erasure"]
+__all__ = ["Erased", "erase_person", "request_erasure", "subject_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,13 @@ def request_erasure(unit: Unit, caller: Caller, port: Port, name: PersonId, reas
     return asked
 
 
-def erase_person(unit: Unit, caller: Caller, port: Port, request: str) -> Erased:
+def erase_person(
+    unit: Unit, caller: Caller, port: Port, request: str, *, counted: Mapping[Port, Counted] = MappingProxyType({})
+) -> Erased:
     """Destroy the person's key, and every row that names him. The logs stay as they are, and say that it was done.
+
+    Args:
+        counted: what `count_ahead` found; only the entries since then are searched here.
 
     Raises as `request_erasure`, `load_exception` and `confirm_exception`.
     """
@@ -82,7 +90,7 @@ def erase_person(unit: Unit, caller: Caller, port: Port, request: str) -> Erased
     _check_unused(unit, name)
     # Counted and named before anything is gone.
     ports = (port, *_others(unit, port))
-    counts = {one: len(find_pseudonyms(unit.connection, one, key)) for one in ports}
+    counts = {one: _count(unit, one, key, counted.get(one, Counted(0, frozenset()))) for one in ports}
     who = {one: who_asked(unit, caller, confirmed, f"ports/{one}") for one in ports}
     registered = _ports_screening(unit, name)
     rows = anonymise_person(unit, name)
@@ -90,6 +98,20 @@ def erase_person(unit: Unit, caller: Caller, port: Port, request: str) -> Erased
         record_register(unit, one, str(who[one]["by"]))
     indices = [_record(unit, one, key, {**who[one], "pseudonyms": counts[one], "rows": rows}) for one in ports]
     return Erased(log_index=indices[0], pseudonyms=sum(counts.values()), rows=rows)
+
+
+def _count(unit: Unit, port: Port, key: bytes, ahead: Counted) -> int:
+    return len(ahead.pseudonyms | find_pseudonyms(unit.connection, port, key, start=ahead.size))
+
+
+def subject_of(connection: Connection, port: Port, request: str) -> PersonId | None:
+    """The person whom a request is to erase; None where there is no such request."""
+    table = exception_request
+    statement = select(table.c.subject).where(
+        table.c.port == port, table.c.request == request, table.c.action == ExceptionAction.PERSON_ERASE
+    )
+    subject = connection.execute(statement).scalar_one_or_none()
+    return None if subject is None else PersonId(subject.rpartition("/")[2])
 
 
 def _record(unit: Unit, port: Port, key: bytes, body: dict[str, Json]) -> int:

@@ -21,7 +21,16 @@ from server.storage.persons import person_key_context
 from server.storage.schema import person_key, person_key_commitment, roster_entry, shift
 from server.storage.unit import Unit
 
-__all__ = ["KeyAccount", "account_for", "commit_person_keys", "contexts_of", "find_pseudonyms", "open_person_key"]
+__all__ = [
+    "Counted",
+    "KeyAccount",
+    "account_for",
+    "commit_person_keys",
+    "contexts_of",
+    "count_ahead",
+    "find_pseudonyms",
+    "open_person_key",
+]
 
 _AT_ONCE = 1000
 _COMMITMENT_BYTES = 32
@@ -90,6 +99,27 @@ def find_pseudonyms(connection: Connection, port: Port, key: bytes, *, start: in
     for data in _logged(connection, port, start):
         found |= own.intersection(_PSEUDONYM.findall(data))
     return {one.decode() for one in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The pseudonyms of one person in the first `size` entries of a port's log."""
+
+    size: int
+    pseudonyms: frozenset[str]
+
+
+def count_ahead(
+    connection: Connection, keyring: Keyring, ports: Iterable[Port], person: PersonId
+) -> dict[Port, Counted]:
+    """Each port's log searched for a person's pseudonyms, beside the writer: a long log would hold up its freezes."""
+    key = open_person_key(connection, keyring, person)
+    if key is None:
+        return {}
+    return {
+        port: Counted(read_head(connection, port)[0].size, frozenset(find_pseudonyms(connection, port, key)))
+        for port in ports
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

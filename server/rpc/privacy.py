@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from sqlalchemy.engine import Connection
+
 from assign.errors import InvalidInput, NotFound
 from assign.names import PersonId, Port, check_id
 from assign.v1 import outage_service_pb2 as outages_pb2
 from assign.v1 import privacy_service_pb2 as pb2
-from server.actions.erase_person import erase_person, request_erasure
+from server.actions.erase_person import erase_person, request_erasure, subject_of
 from server.auth.identity import Caller
+from server.keyring import Keyring
 from server.outage import present as present_outage
+from server.privacy.key_register import Counted, count_ahead
 from server.rpc.door import Door, Handlers, handler_of
 from server.rpc.outages import parse_exception_name
 from server.rpc.translate import check_reason
@@ -22,8 +26,9 @@ _PRIVACY = "/assign.v1.PrivacyService/"
 class Privacy:
     """The right to erasure."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, keyring: Keyring) -> None:
         self._door = door
+        self._keyring = keyring
 
     def handlers(self) -> dict[str, Handlers]:
         """Handlers by service and method."""
@@ -51,8 +56,14 @@ class Privacy:
         """ErasePerson."""
         port, asked = parse_exception_name(request.name, self._door.ports)
 
+        def ahead(connection: Connection) -> dict[Port, Counted]:
+            person = subject_of(connection, port, asked)
+            return {} if person is None else count_ahead(connection, self._keyring, self._door.ports, person)
+
+        counted = await self._door.reader.run(ahead)
+
         def action(unit: Unit) -> pb2.ErasePersonResponse:
-            erased = erase_person(unit, caller, port, asked)
+            erased = erase_person(unit, caller, port, asked, counted=counted)
             return pb2.ErasePersonResponse(
                 log_index=erased.log_index, pseudonym_count=erased.pseudonyms, row_count=erased.rows
             )

@@ -35,7 +35,7 @@ from assign.verify.findings import Attention
 from assign.verify.replay import verify_bundle
 from server.actions.erase_person import Erased, erase_person, request_erasure
 from server.actions.read_assignments import read_assignments
-from server.privacy.key_register import KeyAccount, account_for, commit_person_keys, open_person_key
+from server.privacy.key_register import KeyAccount, account_for, commit_person_keys, count_ahead, open_person_key
 from server.privacy.retention import apply_retention, plan_retention
 from server.privacy.settings import RetentionConfig
 from server.queries.export_bundle import write_port_bundle
@@ -78,8 +78,10 @@ async def closed(service: Service) -> None:
 
 async def erase(service: Service, person: str) -> Erased:
     """Erase a person, by two others."""
+    keyring = service.services.keyring
+    counted = await service.reader.run(lambda connection: count_ahead(connection, keyring, [PORT], PersonId(person)))
     asked = await service.act(lambda unit: request_erasure(unit, SECURITY, PORT, PersonId(person), "left-service"))
-    return await service.act(lambda unit: erase_person(unit, APPROVER, PORT, asked.request))
+    return await service.act(lambda unit: erase_person(unit, APPROVER, PORT, asked.request, counted=counted))
 
 
 async def refused(service: Service, action: Callable[[Any], Any], reason: str) -> None:
