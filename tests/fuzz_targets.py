@@ -21,7 +21,7 @@ from assign.draw.beacon_drand import quicknet
 from assign.draw.commitment import Freeze
 from assign.draw.inputs import WaveInputs
 from assign.encoding import canonical_json, lp, parse_canonical_json, parse_lp, parse_rfc3339, sha256
-from assign.errors import Conflict
+from assign.errors import Conflict, InvalidInput
 from assign.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from assign.log.entries import Entry, Kind
 from assign.log.note import NoteSigner, NoteVerifier, parse_note
@@ -229,14 +229,17 @@ _CALLS = _calls()
 
 
 def _request(data: bytes) -> object:
-    """The first byte says which call the rest is the message of."""
-    names = sorted(_CALLS)
-    return _CALLS[names[(data or b"\0")[0] % len(names)]](data[1:])
+    """The first line names the call that the rest is the message of."""
+    name, _, message = data.partition(b"\n")
+    call = _CALLS.get(name.decode("utf-8", "replace"))
+    if call is None:
+        raise InvalidInput("METHOD_UNKNOWN", "There is no such call.")
+    return call(message)
 
 
-def _message(number: int, name: str, *more: bytes) -> bytes:
+def _message(method: str, name: str) -> bytes:
     field = name.encode()
-    return bytes([number, 0x0A, len(field)]) + field + b"".join(more)
+    return method.encode() + b"\n" + bytes([0x0A, len(field)]) + field
 
 
 TARGETS: dict[str, Target] = {
@@ -269,5 +272,5 @@ TARGETS: dict[str, Target] = {
     "access-files": Target(AccessTable.from_toml, (_ACCESS,)),
     "certificates": Target(principal_of, (_certificate(),)),
     "configurations": Target(_config, (_CONFIG,)),
-    "calls": Target(_request, tuple(_message(number, f"ports/{PORT}") for number in range(len(_CALLS)))),
+    "calls": Target(_request, tuple(_message(name, f"ports/{PORT}") for name in sorted(_CALLS))),
 }
