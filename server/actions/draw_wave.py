@@ -15,7 +15,7 @@ from assign.names import OrderId, WaveName
 from server.actions.admit_wave import admit_wave, missing_witnesses
 from server.storage.ledger import read_entries
 from server.storage.orders import set_slots
-from server.storage.outcomes import Outcome, seal_context, seal_outcome
+from server.storage.outcomes import Outcome, room_for_outcome, seal_context, seal_outcome
 from server.storage.secrets import unwrap_seed
 from server.storage.shifts import list_roster, load_shift
 from server.storage.slots import SlotState, set_state, slots_of_wave
@@ -59,7 +59,7 @@ def draw_wave(unit: Unit, name: WaveName, evidence: bytes) -> None:
         name,
         state=WaveState.DRAWN,
         draw_index=draw_index,
-        outcome_sealed=seal_outcome(keyring, name, _as_persons(unit, name, transcript)),
+        outcome_sealed=_seal(unit, name, inputs, transcript),
         key_sealed=keyring.seal(key, context=seal_context("draw-key", name)),
         left_over_count=sum(1 for team in transcript.teams if not team),
     )
@@ -110,14 +110,16 @@ def _logged_freeze(unit: Unit, wave: StoredWave) -> Freeze:
     return Freeze.from_bytes(entry)
 
 
-def _as_persons(unit: Unit, name: WaveName, transcript: Transcript) -> Outcome:
+def _seal(unit: Unit, name: WaveName, inputs: WaveInputs, transcript: Transcript) -> bytes:
+    """The outcome as persons, sealed: as long as the inputs make it, whoever was drawn."""
     persons = {one.pseudonym: one.entry.person for one in list_roster(unit.connection, name.shift)}
     teams = {
         order: tuple(persons[pseudonym] for pseudonym in team)
         for order, team in zip(transcript.orders, transcript.teams, strict=True)
         if team
     }
-    return Outcome(teams=teams)
+    room = room_for_outcome({order.order: order.team_size for order in inputs.orders}, persons.values())
+    return seal_outcome(unit.services.keyring, name, Outcome(teams=teams), room=room)
 
 
 def _settle_slots(unit: Unit, name: WaveName, transcript: Transcript) -> None:

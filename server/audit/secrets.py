@@ -12,7 +12,6 @@ from assign.draw.inputs import WaveInputs
 from assign.draw.keys import draw_key, transcript_blind, wave_seed
 from assign.draw.outcome import replay_wave
 from assign.draw.transcript import Transcript
-from assign.encoding import parse_canonical_json
 from assign.errors import AssignError, Corrupt
 from assign.names import OrderId, WaveName
 from assign.person import Pseudonym
@@ -22,7 +21,7 @@ from server.audit.forgotten import Forgotten
 from server.audit.people import People
 from server.audit.rows import Key, Row, key_text
 from server.keyring import Keyring
-from server.storage.outcomes import seal_context
+from server.storage.outcomes import parse_outcome, seal_context
 from server.storage.schema import shift as shift_table
 from server.storage.schema import wave as wave_table
 from server.storage.secrets import master_context
@@ -145,7 +144,7 @@ class WaveSecrets:
         closed = None if shift.closed is None else shift.closed.entry.time
         if self._forgotten.is_past("assignments", shift.calendar.end, closed):
             teams = {}
-        if not self._is_outcome(parse_canonical_json(self._open(row, "outcome", wave.name)), teams, str(shift.name)):
+        if not self._is_outcome(parse_outcome(self._open(row, "outcome", wave.name)), teams, str(shift.name)):
             yield Code.DRAW_DIFFERS, "The stored outcome is not the one that was drawn."
 
     def _is_outcome(self, stored: Any, teams: Mapping[OrderId, Sequence[Pseudonym]], context: str) -> bool:

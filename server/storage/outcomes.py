@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -20,6 +21,8 @@ __all__ = [
     "load_drawn",
     "load_outcome",
     "load_substituted",
+    "parse_outcome",
+    "room_for_outcome",
     "seal_context",
     "seal_outcome",
     "seal_substitutions",
@@ -54,10 +57,25 @@ def seal_context(kind: str, wave: WaveName) -> bytes:
     return lp("wave-secret", kind, str(wave))
 
 
-def seal_outcome(keyring: Keyring, wave: WaveName, outcome: Outcome) -> bytes:
-    """The outcome as drawn, sealed."""
-    teams: dict[str, Json] = {order: [*team] for order, team in outcome.teams.items()}
-    return keyring.seal(canonical_json(teams), context=seal_context("outcome", wave))
+def room_for_outcome(team_sizes: Mapping[OrderId, int], persons: Iterable[PersonId]) -> int:
+    """How many bytes an outcome of these orders takes at most, whoever of `persons` is drawn."""
+    longest = max(persons, key=len, default=PersonId(""))
+    return len(_encode(Outcome(teams={order: (longest,) * size for order, size in team_sizes.items()})))
+
+
+def seal_outcome(keyring: Keyring, wave: WaveName, outcome: Outcome, *, room: int = 0) -> bytes:
+    """The outcome as drawn, sealed. It is filled up to `room` bytes: its length must not tell who was drawn."""
+    return keyring.seal(_encode(outcome).ljust(room), context=seal_context("outcome", wave))
+
+
+def parse_outcome(data: bytes) -> Json:
+    """What was sealed, as JSON: the persons of each order. Raises Corrupt."""
+    parsed: Json = parse_canonical_json(data.rstrip(b" "))
+    return parsed
+
+
+def _encode(outcome: Outcome) -> bytes:
+    return canonical_json({order: [*team] for order, team in outcome.teams.items()})
 
 
 def seal_substitutions(keyring: Keyring, wave: WaveName, replacement: str, substituted: list[Substituted]) -> bytes:
@@ -88,7 +106,7 @@ def load_drawn(keyring: Keyring, wave: StoredWave) -> Outcome:
     """The outcome of a drawn wave as it was drawn. Raises Corrupt."""
     if wave.outcome_sealed is None:
         raise Corrupt("OUTCOME_MISSING", "A drawn wave has no outcome; restore from a backup and audit.")
-    drawn = parse_canonical_json(keyring.open(wave.outcome_sealed, context=seal_context("outcome", wave.name)))
+    drawn: Any = parse_outcome(keyring.open(wave.outcome_sealed, context=seal_context("outcome", wave.name)))
     return Outcome(teams={order: tuple(team) for order, team in drawn.items()})
 
 
